@@ -1,0 +1,61 @@
+# Everything runs from .venv, which the first target that needs it builds from requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: venv demo test lint types imports tests notebooks lab lock clean help
+
+help:
+	@echo "make demo   run notebooks/quickstart.ipynb and show what it gives"
+	@echo "make test   linters, type checker, import contracts, tests, notebooks"
+	@echo "make lab    open JupyterLab on notebooks/"
+	@echo "make venv   only build the environment"
+
+venv: $(STAMP)
+
+# torch first and alone: its exact pin decides which build the rest is resolved against
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: venv
+	$(BIN)/python -m nbtune.notebook.demo notebooks/quickstart.ipynb demo
+
+test: lint types imports tests notebooks
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+imports: venv
+	$(BIN)/lint-imports
+
+tests: venv
+	$(BIN)/python -m pytest tests --ignore=tests/notebooks
+
+notebooks: venv
+	$(BIN)/python -m pytest tests/notebooks
+
+lab: venv
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+# Versions are chosen in a fresh environment from the ranges of pyproject.toml, with torch pinned by TORCH.
+TORCH ?= 2.13.0
+lock:
+	rm -rf .lockenv
+	$(PYTHON) -m venv .lockenv
+	.lockenv/bin/python -m pip install --quiet torch==$(TORCH)
+	.lockenv/bin/python -m pip install --quiet --editable ".[lab,offline,dev]"
+	{ echo "# Exact versions for development, demo and tests. Made by 'make lock'; do not edit."; \
+	  .lockenv/bin/python -m pip freeze --exclude-editable | sed 's/^torch==.*/torch==$(TORCH)/'; } > requirements.lock
+	rm -rf .lockenv
+
+clean:
+	rm -rf $(VENV) .lockenv demo build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,61 @@
+"""Fine-tune language models where you already work: in a Jupyter notebook.
+
+    import nbtune
+    run = nbtune.finetune("sentiment", data="sample:sentiment", name="first")
+    run.evaluate()
+    run.predict(["not bad at all"])
+
+Importing this brings no torch; it is loaded when something is trained or predicted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+# tokenizers warns and goes slow when a process forks after its first use; set before anything imports it
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+if TYPE_CHECKING:
+    from nbtune.evaluation.report import Report
+    from nbtune.facade import finetune
+    from nbtune.running.run import Run, load, replay, runs
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Report": "nbtune.evaluation.report",
+    "Run": "nbtune.running.run",
+    "finetune": "nbtune.facade",
+    "load": "nbtune.running.run",
+    "replay": "nbtune.running.run",
+    "runs": "nbtune.running.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext nbtune`: add the magics, their settings and completion to this shell."""
+    from nbtune.notebook import load_ipython_extension as load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext nbtune`: take away all that loading added."""
+    from nbtune.notebook import unload_ipython_extension as unload
+
+    unload(shell)
+
+
+__all__ = ["Report", "Run", "__version__", "finetune", "load", "replay", "runs"]

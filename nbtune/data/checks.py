@@ -1,0 +1,152 @@
+"""Quick checks of every data set, before anything is trained; what a task checks by itself comes on top."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+
+from nbtune.errors import DataError
+from nbtune.tasks.task import Task
+from nbtune.values import Example, Finding, Inventory, Part
+
+_ROWS_KEPT = 100
+_ROWS_SHOWN = 5
+
+
+def check(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> tuple[Finding, ...]:
+    """What is worth knowing about the data, the worst first.
+
+    Raises:
+        DataError: a finding is an error: the first is its message, its remedy the hint.
+    """
+    findings = [
+        *_few_labels(task, parts, inventory),
+        *_unseen_labels(task, parts, inventory),
+        *_duplicates(task, parts),
+        *_imbalance(inventory),
+        *task.check(parts, inventory),
+    ]
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more such findings)" if len(errors) > 1 else ""
+        raise DataError(errors[0].message + more, errors[0].remedy)
+    order = {"error": 0, "warning": 1, "note": 2}
+    return tuple(sorted(findings, key=lambda finding: order[finding.severity]))
+
+
+def _few_labels(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterator[Finding]:
+    if len(inventory.labels) >= task.minimum_labels:
+        return
+    has = f"only one label, {inventory.labels[0]!r}" if len(inventory.labels) == 1 else "no labels"
+    if len(inventory.labels) > 1:
+        has = f"only {len(inventory.labels)} labels"
+    yield Finding(
+        "error",
+        f"the training data has {has}; the task {task.name!r} needs at least {task.minimum_labels}",
+        "check that [columns] names the right column, and that the rows are not all of one kind",
+        count=len(parts["train"]),
+    )
+
+
+def _unseen_labels(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterator[Finding]:
+    """An unseen label in validation is most often a misspelling, or a split gone wrong: it stops the run.
+
+    In test data it can only be got wrong, which the score then says.
+    """
+    if not inventory.labels:
+        return
+    known = set(inventory.labels)
+    for part in ("validation", "test"):
+        rows: dict[str, list[int]] = defaultdict(list)
+        for example in parts.get(part, ()):
+            for label in set(task.labels_of(example)) - known:
+                rows[label].append(example.row)
+        for label, where in sorted(rows.items()):
+            near = get_close_matches(label, inventory.labels, n=1, cutoff=0.6)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            yield Finding(
+                "error" if part == "validation" else "warning",
+                f"the label {label!r} is in the {part} data but not in the training data ({rows_in_words(where)})",
+                f"correct it there, or add examples of it to the training data{meant}",
+                rows=tuple(where[:_ROWS_KEPT]),
+                count=len(where),
+            )
+
+
+def _duplicates(task: Task, parts: Mapping[Part, Sequence[Example]]) -> Iterator[Finding]:
+    seen: dict[Part, dict[str, list[Example]]] = {}
+    for part, examples in parts.items():
+        own: dict[str, list[Example]] = defaultdict(list)
+        for example in examples:
+            own[task.identity(example)].append(example)
+        for other, theirs in seen.items():
+            rows = sorted(example.row for identity, same in own.items() if identity in theirs for example in same)
+            if rows:
+                yield Finding(
+                    "warning",
+                    f"{len(rows):,} of the {len(examples):,} {part} examples are also in the {_called(other)} data"
+                    f" ({rows_in_words(rows)})",
+                    f"the score may be too good: take them out of {other} or {part}",
+                    rows=tuple(rows[:_ROWS_KEPT]),
+                    count=len(rows),
+                )
+        seen[part] = own
+    yield from _repeats(seen.get("train", {}))
+
+
+def _repeats(train: Mapping[str, Sequence[Example]]) -> Iterator[Finding]:
+    repeated = [same for same in train.values() if len(same) > 1]
+    contrary = [same for same in repeated if any(example.target != same[0].target for example in same)]
+    if contrary:
+        rows = sorted(example.row for same in contrary for example in same)
+        yield Finding(
+            "warning",
+            f"{len(contrary):,} inputs are in the training data more than once, with different targets"
+            f" ({rows_in_words(rows)})",
+            "decide which target is right: the model cannot learn both",
+            rows=tuple(rows[:_ROWS_KEPT]),
+            count=len(rows),
+        )
+    extra = sorted(example.row for same in repeated for example in same[1:])
+    if extra:
+        yield Finding(
+            "note",
+            f"{len(extra):,} training examples repeat an earlier one ({rows_in_words(extra)})",
+            "drop them if they are there by mistake",
+            rows=tuple(extra[:_ROWS_KEPT]),
+            count=len(extra),
+        )
+
+
+def _imbalance(inventory: Inventory) -> Iterator[Finding]:
+    counts = Counter({label: inventory.counts.get(label, 0) for label in inventory.labels})
+    if len(counts) < 2:
+        return
+    rare = [label for label in inventory.labels if counts[label] < 5]
+    if rare:
+        shown = ", ".join(f"{label} ({counts[label]})" for label in rare[:_ROWS_SHOWN])
+        yield Finding(
+            "note",
+            f"{len(rare):,} label{'' if len(rare) == 1 else 's'} with fewer than 5 training examples: {shown}"
+            + (", ..." if len(rare) > _ROWS_SHOWN else ""),
+            "the model will hardly learn them: add examples, or join them with another label",
+            count=len(rare),
+        )
+    most, fewest = counts.most_common()[0], counts.most_common()[-1]
+    if fewest[1] >= 5 and most[1] >= 20 * fewest[1]:
+        yield Finding(
+            "note",
+            f"the labels are out of balance: {most[0]!r} has {most[1]:,} examples, {fewest[0]!r} {fewest[1]:,}",
+            'class_weights = "balanced" makes rare labels count as much',
+        )
+
+
+def _called(part: Part) -> str:
+    return "training" if part == "train" else part
+
+
+def rows_in_words(rows: Sequence[int]) -> str:
+    """The first few rows by number."""
+    shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
+    return f"row{'' if len(rows) == 1 else 's'} {shown}{', ...' if len(rows) > _ROWS_SHOWN else ''}"

@@ -1,0 +1,228 @@
+"""From what the user gave as data to examples in parts, read, split and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nbtune.data.checks import check
+from nbtune.data.columns import Overrides, map_columns
+from nbtune.data.objects import frame_of
+from nbtune.data.reading import BadRows, read_examples
+from nbtune.data.sources import looks_like_source, open_source
+from nbtune.data.splits import split
+from nbtune.data.tables import Table, Tables
+from nbtune.errors import DataError, SpecError
+from nbtune.tasks.task import Task
+from nbtune.values import ColumnMap, Example, Finding, Inventory, Part
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data ready to be encoded.
+
+    `parts` are as the task arranged them for its head, `raw` one example a row as read. `data` describes the source
+    in words; `made_split` says how parts that were not given were made ("" where all were).
+    """
+
+    parts: dict[Part, list[Example]]
+    raw: dict[Part, list[Example]]
+    inventory: Inventory
+    columns: ColumnMap
+    findings: tuple[Finding, ...]
+    data: str
+    made_split: str
+
+
+def prepare(
+    task: Task,
+    *,
+    data: Any,
+    validation: Any = None,
+    test: Any = None,
+    columns: Overrides | None = None,
+    bad_rows: BadRows = "error",
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.0,
+    seed: int = 0,
+    namespace: Mapping[str, Any] | None = None,
+) -> Prepared:
+    """Read `data` (and `validation`, `test`), make the parts that are missing, and check them all.
+
+    Each may be a DataFrame, a list of dicts, a `datasets` object, a path, "hub:...", "sample:..." or the name of a
+    variable in `namespace`. Test data is made only where `test_fraction` is positive.
+
+    Raises:
+        DataError: the data cannot be found, read or learned from.
+        SpecError: the fractions leave no training data.
+    """
+    if not (0 < validation_fraction < 1 and 0 <= test_fraction < 1 and validation_fraction + test_fraction < 1):
+        raise SpecError(
+            f"validation_fraction {validation_fraction} and test_fraction {test_fraction} leave no training data",
+            "give fractions above 0 that add up to less than 1",
+        )
+    tables, implied = _gather(task, data, validation, test, namespace)
+    raw, chosen, findings = _read_parts(task, tables, implied, columns, bad_rows)
+    raw, made = _complete(task, raw, {"validation": validation_fraction, "test": test_fraction}, seed)
+    inventory = task.inventory(raw["train"])
+    findings = (*findings, *check(task, raw, inventory))
+    parts = {part: list(task.arrange(examples, inventory, part)) for part, examples in raw.items()}
+    for part, examples in parts.items():
+        if not examples:
+            raise DataError(f"the {part} data has no example that the task {task.name!r} can use", "give more rows")
+    described = ", ".join(table.description for table in tables.values())
+    return Prepared(parts, raw, inventory, chosen, findings, described, made)
+
+
+def read_for_scoring(
+    task: Task,
+    data: Any,
+    *,
+    part: Part,
+    columns: Overrides | None = None,
+    inventory: Inventory | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    bad_rows: BadRows = "error",
+    like: ColumnMap | None = None,
+) -> list[Example]:
+    """The examples of new data, not yet arranged, for `part` "test" (with targets) or "predict" (without).
+
+    To predict, `data` may also be a text, texts, or one row as a dict. Of a source with parts, the test part is taken
+    (else validation, else train). `like` is the map of columns of the training data, followed where it fits.
+
+    Raises:
+        DataError: the data cannot be found or read.
+    """
+    table = scoring_table(task, data, part=part, namespace=namespace)
+    found = map_columns(task, table, part=part, overrides=columns, like=like)
+    examples, _ = read_examples(task, table, found, part, bad_rows=bad_rows)
+    if part == "test" and inventory is not None:
+        _refuse_strangers(task, table, examples, inventory)
+    return examples
+
+
+def _refuse_strangers(task: Task, table: Table, examples: Sequence[Example], inventory: Inventory) -> None:
+    """Raise where not one label is known: then they are written otherwise, and a score of 0 would say nothing."""
+    labels = sorted({label for example in examples for label in task.labels_of(example)})
+    if labels and inventory.labels and not set(labels) & set(inventory.labels):
+        known, found = (", ".join(repr(name) for name in names[:5]) for names in (inventory.labels, labels))
+        raise DataError(
+            f"none of the labels of {table.name} ({found}) is one that the run learned ({known})",
+            "check that [columns] names the right column, and write the labels as in the training data",
+        )
+
+
+def scoring_table(task: Task, data: Any, *, part: Part, namespace: Mapping[str, Any] | None = None) -> Table:
+    """The table that `read_for_scoring` reads.
+
+    Raises:
+        DataError: the data cannot be found or read as a table.
+    """
+    if part == "predict":
+        typed = _typed_in(task, data, namespace or {})
+        if typed is not None:
+            return typed
+    tables = open_source(data, task, namespace=namespace, labelled=part != "predict")
+    return next(tables[key] for key in ("whole", "test", "validation", "train") if key in tables)
+
+
+def _typed_in(task: Task, data: Any, namespace: Mapping[str, Any]) -> Table | None:
+    """The table of texts or of a row given directly, or None if `data` is something else."""
+    if isinstance(data, str) and data.isidentifier() and _is_texts(namespace.get(data)):
+        data = namespace[data]
+    elif isinstance(data, str):
+        if looks_like_source(data, namespace):
+            return None
+        data = [data]
+    if isinstance(data, Mapping) and data and all(_is_cell(value) for value in data.values()):
+        return Table(frame_of([data]), "the row given")
+    if not _is_texts(data):
+        return None
+    column = next((column.name for column in task.columns if column.kind == "text"), None)
+    if column is None:
+        names = ", ".join(column.name for column in task.columns if not column.target)
+        raise DataError(f"the task {task.name!r} does not read bare texts", f"give a table with the columns {names}")
+    texts = [str(text) for text in data]
+    return Table(frame_of([{column: text} for text in texts]), "the texts given")
+
+
+def _is_texts(value: Any) -> bool:
+    """A list (tuple, Series, array) of texts, not an empty one."""
+    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__") or type(value).__name__ == "DataFrame":
+        return False
+    return hasattr(value, "__iter__") and len(value) > 0 and all(isinstance(text, str) for text in value)
+
+
+def _is_cell(value: Any) -> bool:
+    return isinstance(value, (str, int, float, bool, type(None)))
+
+
+def _gather(
+    task: Task, data: Any, validation: Any, test: Any, namespace: Mapping[str, Any] | None
+) -> tuple[dict[Part, Table], set[Part]]:
+    """The table of each part, and which parts came with `data` without being asked for."""
+    found = open_source(data, task, namespace=namespace)
+    train = found.get("train", found.get("whole"))
+    if train is None:
+        raise DataError(f"there is no training data; found: {', '.join(found)}", "name a file or split train")
+    tables: dict[Part, Table] = {"train": train}
+    implied: set[Part] = set()
+    given: tuple[tuple[Part, Any], ...] = (("validation", validation), ("test", test))
+    for part, source in given:
+        if source is not None:
+            tables[part] = _single(open_source(source, task, namespace=namespace), part)
+        elif part in found:
+            tables[part] = found[part]
+            implied.add(part)
+    return tables, implied
+
+
+def _single(tables: Tables, part: Part) -> Table:
+    chosen = tables.get(part, tables.get("whole"))
+    if chosen is None:
+        raise DataError(
+            f"what is given as {part} data has no {part} part; it has: {', '.join(tables)}", "give one file or split"
+        )
+    return chosen
+
+
+def _read_parts(
+    task: Task, tables: dict[Part, Table], implied: set[Part], overrides: Overrides | None, bad_rows: BadRows
+) -> tuple[dict[Part, list[Example]], ColumnMap, tuple[Finding, ...]]:
+    chosen = map_columns(task, tables["train"], overrides=overrides)
+    raw: dict[Part, list[Example]] = {}
+    findings: tuple[Finding, ...] = ()
+    raw["train"], findings = read_examples(task, tables["train"], chosen, "train", bad_rows=bad_rows)
+    for part in ("validation", "test"):
+        if part not in tables:
+            continue
+        if part in implied and part == "test" and not _has_targets(task, tables[part], chosen):
+            note = f"{tables[part].name} has no labels, as is usual for contests; it is left out"
+            findings = (*findings, Finding("note", note, count=len(tables[part])))
+            del tables[part]
+            continue
+        own = map_columns(task, tables[part], part=part, overrides=overrides, like=chosen)
+        raw[part], found = read_examples(task, tables[part], own, part, bad_rows=bad_rows)
+        findings = (*findings, *found)
+    return raw, chosen, findings
+
+
+def _has_targets(task: Task, table: Table, columns: ColumnMap) -> bool:
+    """Whether any target column of the training data is there with anything in it."""
+    names = [name for column in task.columns if column.target for name in columns.many(column.name)]
+    present = [name for name in names if name in table.frame.columns]
+    return not names or any(bool(table.frame[name].notna().any()) for name in present)
+
+
+def _complete(
+    task: Task, raw: dict[Part, list[Example]], fractions: Mapping[Part, float], seed: int
+) -> tuple[dict[Part, list[Example]], str]:
+    """Validation (and test) data from the training data where it was not given."""
+    wanted = {part: fraction for part, fraction in fractions.items() if part not in raw and fraction > 0}
+    if not wanted:
+        return raw, ""
+    made, words = split(task, raw["train"], wanted, seed)
+    order: Sequence[Part] = ("train", "validation", "test")
+    both = {**raw, **made}
+    return {part: both[part] for part in order if part in both}, words

@@ -1,0 +1,36 @@
+"""How things look: escaping, tables, curves and the theme, as HTML, Markdown and plain text.
+
+Knows nothing of runs and reports, imports nothing of nbtune, and needs neither IPython nor torch. Every
+function that makes HTML returns `Markup` and escapes whatever is not `Markup`, so pieces nest safely.
+"""
+
+from nbtune.drawing.charts import Series, line_chart, smooth, sparkline, thin
+from nbtune.drawing.tables import markdown_table, table, text_table
+from nbtune.drawing.text import Markup, duration, escape, join, number, shorten, visible
+from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
+
+__all__ = [
+    "Markup",
+    "Series",
+    "badge",
+    "callout",
+    "duration",
+    "escape",
+    "facts",
+    "fold",
+    "join",
+    "line_chart",
+    "markdown_table",
+    "number",
+    "panel",
+    "progress",
+    "shorten",
+    "smooth",
+    "sparkline",
+    "style",
+    "table",
+    "tag",
+    "text_table",
+    "thin",
+    "visible",
+]

@@ -1,0 +1,82 @@
+"""Text that is safe to show: no markup from data, no control characters, numbers people can read."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterable
+from numbers import Integral, Real
+
+
+class Markup(str):
+    """HTML that is known to be safe, because it was built here or escaped already."""
+
+    __slots__ = ()
+
+
+# C0 and C1 controls (an escape sequence can rewrite a terminal), and the characters that reorder or hide text
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def visible(text: object) -> str:
+    """`text` as a string in which control characters and direction overrides are shown, not obeyed."""
+    return _HIDDEN.sub(_show, str(text).replace("\r\n", "\n"))
+
+
+def escape(text: object) -> Markup:
+    """`text` safe inside HTML and its quoted attributes. `Markup` is left as it is."""
+    return text if isinstance(text, Markup) else Markup(html.escape(visible(text), quote=True))
+
+
+def join(parts: Iterable[object], separator: str = "") -> Markup:
+    """The parts one after the other, those that are not `Markup` escaped. The separator must be safe."""
+    return Markup(separator.join(escape(part) for part in parts))
+
+
+def shorten(text: object, limit: int = 80) -> str:
+    """One line of at most `limit` characters."""
+    # a cell may hold megabytes: only what can be shown is looked at
+    line = " ".join(str(text)[: limit * 4].split())
+    return line if len(line) <= limit and len(str(text)) <= limit * 4 else line[: limit - 1] + "…"
+
+
+def number(value: object, digits: int = 4) -> str:
+    """A number for people: thousands separated, `digits` significant ones, a dash for what is missing."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return "–" if value is None else str(value)
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    amount = float(value)
+    if math.isnan(amount):
+        return "–"
+    if math.isinf(amount):
+        return "∞" if amount > 0 else "-∞"
+    if amount and not 1e-4 <= abs(amount) < 1e9:
+        return f"{amount:.{digits - 2}e}".replace("e-0", "e-").replace("e+0", "e+")
+    whole = len(str(int(abs(amount))))
+    decimals = digits if abs(amount) < 1 else max(0, digits - whole)
+    shown = f"{amount:,.{decimals}f}"
+    # settings such as 0.00005 need more places than scores do
+    return f"{amount:.{digits}g}" if amount and float(shown.replace(",", "")) == 0 else shown
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `4.2 s`, `3 min 10 s` or `2 h 5 min`."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _show(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)  # Unicode has a picture of each C0 control
+    return f"<U+{code:04X}>" if code < 0xD800 or code > 0xDFFF else "\ufffd"

@@ -1,0 +1,101 @@
+"""The style sheet and the small pieces built on it.
+
+Colours come from JupyterLab's or VS Code's variables, with fallbacks that are readable on light and dark ground.
+Nothing is fetched, nothing is scripted; where a site strips the style sheet, plain tables and text remain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from nbtune.drawing.text import Markup, escape, join
+
+Tone = Literal["plain", "good", "warning", "error"]
+
+_STYLE = """
+.nbtune{--nb-text:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));
+--nb-soft:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#767676));
+--nb-line:var(--jp-border-color2,var(--vscode-panel-border,rgba(128,128,128,.35)));
+--nb-code:var(--jp-layout-color2,var(--vscode-textCodeBlock-background,rgba(128,128,128,.14)));
+--nb-accent:var(--jp-brand-color1,var(--vscode-charts-blue,#2f7fd1));
+--nb-good:var(--jp-success-color1,var(--vscode-charts-green,#2e9b5b));
+--nb-warn:var(--jp-warn-color1,var(--vscode-charts-orange,#d9730d));
+--nb-bad:var(--jp-error-color1,var(--vscode-charts-red,#c2413b));
+color:var(--nb-text);font-family:var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif));
+font-size:13px;line-height:1.45;max-width:960px;overflow-wrap:anywhere}
+.nbtune .nbtune-soft,.nbtune figcaption,.nbtune caption{color:var(--nb-soft)}
+.nbtune .nbtune-title{font-size:1.15em;font-weight:600;margin:.2em 0}
+.nbtune .nbtune-row{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:center;margin:.35em 0}
+.nbtune code,.nbtune pre{background:var(--nb-code);color:inherit;border-radius:3px;padding:1px 4px;
+font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace));font-size:.93em}
+.nbtune pre{padding:6px 8px;overflow-x:auto;white-space:pre}
+.nbtune .nbtune-scroll{overflow-x:auto;margin:.4em 0}
+.nbtune table.nbtune-table{border-collapse:collapse;border:0;margin:0;font-size:inherit;color:inherit;table-layout:auto}
+.nbtune table.nbtune-table caption{text-align:left;caption-side:top;padding:2px 0}
+.nbtune table.nbtune-table th,.nbtune table.nbtune-table td{padding:2px 12px 2px 0;border:0;background:none;
+border-bottom:1px solid var(--nb-line);white-space:normal;vertical-align:top;max-width:44em}
+.nbtune table.nbtune-table th{font-weight:600}
+.nbtune .nbtune-left{text-align:left!important}
+.nbtune .nbtune-right{text-align:right!important;font-variant-numeric:tabular-nums}
+.nbtune details{border-left:2px solid var(--nb-line);padding-left:8px;margin:.35em 0}
+.nbtune summary{cursor:pointer;color:var(--nb-soft)}
+.nbtune summary:focus-visible,.nbtune a:focus-visible{outline:2px solid var(--nb-accent);outline-offset:2px}
+.nbtune progress{accent-color:var(--nb-accent);width:220px;height:12px;vertical-align:middle}
+.nbtune .nbtune-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
+.nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
+.nbtune .nbtune-error{color:var(--nb-bad)}
+.nbtune .nbtune-callout{border-left:3px solid var(--nb-line);padding:2px 8px;margin:.3em 0}
+.nbtune .nbtune-callout.nbtune-warning,.nbtune .nbtune-callout.nbtune-error,.nbtune .nbtune-callout.nbtune-good{
+border-color:currentColor}
+.nbtune .nbtune-callout>span{color:var(--nb-text)}
+.nbtune svg.nbtune-chart{max-width:100%;height:auto;color:var(--nb-text)}
+.nbtune svg .nbtune-tick{fill:var(--nb-soft)}.nbtune svg .nbtune-grid{stroke:var(--nb-line);stroke-opacity:1}
+.nbtune svg .nbtune-s0{stroke:var(--nb-accent)}.nbtune svg .nbtune-s1{stroke:var(--nb-warn)}
+.nbtune svg .nbtune-s2{stroke:var(--nb-good)}.nbtune svg .nbtune-s4{stroke:var(--nb-bad)}
+""".strip()
+
+
+def style() -> Markup:
+    """The style sheet, scoped to the class `nbtune`; `panel` includes it."""
+    return Markup(f"<style>{_STYLE}</style>")
+
+
+def panel(*parts: object) -> Markup:
+    """The outermost element of an output, with the style sheet."""
+    return Markup(f'{style()}<div class="nbtune">{join(parts)}</div>')
+
+
+def tag(name: str, *parts: object, css: str = "") -> Markup:
+    """An element with the parts inside, those that are not `Markup` escaped. `css` are class names."""
+    attribute = f' class="{escape(css)}"' if css else ""
+    return Markup(f"<{name}{attribute}>{join(parts)}</{name}>")
+
+
+def fold(summary: object, *parts: object, shown: bool = False) -> Markup:
+    """Something to open by click or key."""
+    return Markup(f"<details{' open' if shown else ''}><summary>{escape(summary)}</summary>{join(parts)}</details>")
+
+
+def badge(text: object, tone: Tone = "plain") -> Markup:
+    """A word in a frame: a status."""
+    return tag("span", text, css=f"nbtune-badge nbtune-{tone}")
+
+
+def callout(*parts: object, tone: Tone = "plain") -> Markup:
+    """A sentence that should not be overlooked."""
+    return Markup(f'<div class="nbtune-callout nbtune-{tone}"><span>{join(parts)}</span></div>')
+
+
+def progress(done: float, total: float, label: str) -> Markup:
+    """A progress bar with words for those who do not see it; without a value while `total` is unknown."""
+    value = f' value="{min(done, total):g}" max="{total:g}"' if total > 0 else ""
+    return Markup(f'<progress aria-label="{escape(label)}"{value}>{escape(label)}</progress>')
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
+    """A line of `name value` pairs."""
+    items = (
+        Markup(f'<span><span class="nbtune-soft">{escape(name)}</span> {escape(value)}</span>') for name, value in pairs
+    )
+    return tag("div", *items, css="nbtune-row")

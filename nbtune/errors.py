@@ -1,0 +1,64 @@
+"""What nbtune raises when the user, the data or the machine is at fault.
+
+Anything that is not an `NbtuneError` is a bug of nbtune and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NbtuneError(Exception):
+    """A fault the user can act on: what is wrong, and what to do about it.
+
+    In a notebook it is shown as two lines instead of a traceback, while the cell still fails
+    with this type, so that nbclient and papermill notice.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython calls this in place of its own traceback."""
+        lines = [f"{type(self).__name__}: {self.message}"]
+        return [*lines, self.hint] if self.hint else lines
+
+
+class SpecError(NbtuneError, ValueError):
+    """A setting that is unknown, misspelt, of the wrong type or out of range."""
+
+
+class DataError(NbtuneError, ValueError):
+    """Data that cannot be read, or rows that a task cannot learn from."""
+
+
+class ModelError(NbtuneError, ValueError):
+    """A pre-trained model that is missing, damaged or does not fit the task."""
+
+
+class RunError(NbtuneError, RuntimeError):
+    """A run that is missing, taken, unfinished or not what was asked for."""
+
+
+class TrainingError(NbtuneError, RuntimeError):
+    """Training that cannot go on (a loss that is not finite, memory that ran out)."""
+
+
+class PluginError(NbtuneError, RuntimeError):
+    """A plugin that breaks the contract of `nbtune.tasks`."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """A sentence that offers the nearest of `choices`, or lists them when none is near."""
+    known = [str(choice) for choice in choices]
+    folded = {choice.casefold(): choice for choice in known}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {folded[near[0]]!r}?"
+    return f"choose from: {', '.join(known)}" if known else ""

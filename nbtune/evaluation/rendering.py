@@ -1,0 +1,128 @@
+"""A report as HTML, Markdown and plain text. Everything that came from data is escaped by `nbtune.drawing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from nbtune import drawing
+from nbtune.evaluation.intervals import Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbtune.evaluation.report import Report
+
+_MOST_ROWS = 60
+
+
+def html(report: Report) -> str:
+    """The report as one static element."""
+    return drawing.panel(*parts(report))
+
+
+def parts(report: Report) -> list[drawing.Markup]:
+    """The pieces of the report, to be put into a panel of the caller's."""
+    columns, rows = _score_table(report)
+    folded = [_folded(title, table) for title, table in report.tables.items()]
+    conventions = [f"{name}: {words}" for name, words in report.conventions.items()]
+    pieces = [
+        drawing.tag("div", _title(report), css="nbtune-title"),
+        drawing.table(columns, rows, align=_sides(columns)),
+        *[drawing.callout(sentence) for sentence in verdicts(report)],
+        *[drawing.callout(note, tone="warning") for note in report.notes],
+        *folded,
+    ]
+    if conventions:
+        pieces.append(drawing.fold("conventions", *[drawing.tag("div", line) for line in conventions]))
+    return pieces
+
+
+def markdown(report: Report) -> str:
+    """The report for a model card or a page on GitHub."""
+    columns, rows = _score_table(report)
+    blocks = [f"**{_markdown_safe(_title(report))}**", drawing.markdown_table(columns, rows)]
+    blocks += [_markdown_safe(sentence) for sentence in (*verdicts(report), *report.notes)]
+    for title, table in report.tables.items():
+        blocks.append(f"{_markdown_safe(title)}\n")
+        blocks.append(
+            f"```text\n{_fenced(table)}\n```" if isinstance(table, str) else drawing.markdown_table(*_frame(table))
+        )
+    return "\n\n".join(blocks) + "\n"
+
+
+def text(report: Report) -> str:
+    """The report for a terminal."""
+    columns, rows = _score_table(report)
+    lines = [drawing.visible(_title(report)), "", drawing.text_table(columns, rows, align=["left"] * len(columns)), ""]
+    lines += [drawing.visible(sentence) for sentence in (*verdicts(report), *report.notes)]
+    return "\n".join(lines)
+
+
+def verdicts(report: Report) -> Iterator[str]:
+    """Whether the model is better than each baseline on the headline metric, in words."""
+    lower = report.headline in report.lower_is_better
+    for name, gap in report.differences.items():
+        gain = Score(-gap.value, -gap.high, -gap.low) if lower else gap
+        amount = f"{abs(gain.value):.3f} {report.headline}"
+        interval = f"95% interval of the difference {gap.low:+.3f} to {gap.high:+.3f}"
+        if gain.low > 0:
+            yield f"better than {name} by {amount} ({interval})"
+        elif gain.high < 0:
+            yield f"worse than {name} by {amount} ({interval})"
+        else:
+            yield f"not clearly different from {name} ({interval})"
+
+
+def _title(report: Report) -> str:
+    return f"{report.run}: {report.task} on {report.data}, {report.examples:,} examples"
+
+
+def _score_table(report: Report) -> tuple[list[str], list[list[str]]]:
+    columns = ["metric", report.run, "95% interval", *report.baselines]
+    rows = []
+    for name, ours in report.metrics.items():
+        mark = f"{name} *" if name == report.headline else name
+        theirs = [_number(scores[name].value) if name in scores else "" for scores in report.baselines.values()]
+        rows.append([mark, _number(ours.value), _interval(ours), *theirs])
+    return columns, rows
+
+
+def _sides(columns: Sequence[str]) -> list[Literal["left", "right"]]:
+    return ["left", *["right" for _ in columns[1:]]]  # type: ignore[list-item]
+
+
+def _interval(score: Score) -> str:
+    return "" if np.isnan(score.low) else f"{_number(score.low)} to {_number(score.high)}"
+
+
+def _number(value: float) -> str:
+    return "undefined" if np.isnan(value) else f"{value:.3f}"
+
+
+def _folded(title: str, table: pd.DataFrame | str) -> drawing.Markup:
+    body = drawing.tag("pre", table) if isinstance(table, str) else drawing.table(*_frame(table))
+    return drawing.fold(title, body)
+
+
+def _frame(table: pd.DataFrame) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
+    """Columns and the first rows of a table, its index as the first column where it is named."""
+    if table.index.name is not None:
+        table = table.reset_index()
+    rows = list(table.head(_MOST_ROWS).itertuples(index=False, name=None))
+    if len(table) > _MOST_ROWS:
+        rows.append((f"... {len(table) - _MOST_ROWS} more rows", *[""] * (len(table.columns) - 1)))
+    return [str(column) for column in table.columns], rows
+
+
+def _markdown_safe(text: str) -> str:
+    line = drawing.escape(" ".join(text.split()))
+    for mark in "\\`*_[]":
+        line = drawing.Markup(line.replace(mark, "\\" + mark))
+    return line
+
+
+def _fenced(text: str) -> str:
+    return drawing.visible(text).replace("```", "'''")

@@ -1,0 +1,119 @@
+"""The magics nbtune adds, as tables that parsing, help and completion all read."""
+
+from __future__ import annotations
+
+from nbtune.notebook.arguments import Command, Option, Word
+
+_DATA = "a DataFrame or other variable, a file, sample:NAME or hub:NAME"
+
+FINETUNE = Command(
+    name="finetune",
+    summary="Fine-tune a language model on your data.",
+    words=(Word("task", "task", required=False),),
+    options=(
+        Option("data", _DATA, "DATA", "data"),
+        Option("validation", "scored while training; split off the data if not given", "DATA", "data"),
+        Option("test", "scored once, at the end", "DATA", "data"),
+        Option("name", "what the run is called", "NAME", "name"),
+        Option("model", "an alias, a hub id or a local folder", "MODEL", "model"),
+        Option("resume", "go on with a run that was stopped or cut off", "RUN", "run"),
+        Option("quiet", "show nothing while training"),
+    ),
+    settings=True,
+    body="the settings as TOML in the cell",
+    examples="""
+%finetune sentiment --data sample:sentiment epochs=2
+%finetune --resume conll
+
+%%finetune ner --data train_df --validation dev_df --name conll
+model = "minilm-l6"
+epochs = 3
+learning_rate = 1e-4
+
+%%finetune run << classification --data tickets.csv
+epochs = 4
+[columns]
+text = "body"
+label = "queue"
+""",
+)
+
+EVALUATE = Command(
+    name="evaluate",
+    summary="Score a run, beside its baselines.",
+    words=(Word("run", "run"),),
+    options=(Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),),
+    examples="""
+%evaluate conll
+%evaluate conll --data test_df
+report = %evaluate conll --data test.csv
+""",
+)
+
+PREDICT = Command(
+    name="predict",
+    summary="Use a run on new texts.",
+    words=(Word("run", "run"),),
+    options=(Option("data", _DATA, "DATA", "data"),),
+    texts=True,
+    body="one text per line in the cell",
+    examples="""
+%predict conll "Angela Merkel flew from Berlin to Washington"
+answers = %predict conll --data new_df
+
+%%predict conll
+The first text.
+The second text.
+""",
+)
+
+VERBS: dict[str, Command] = {
+    command.name.split()[1]: command
+    for command in (
+        Command(
+            "nbtune tasks",
+            "What can be learned here: each task with its columns, score and package.",
+            examples="%nbtune tasks",
+        ),
+        Command("nbtune runs", "Every run in the runs folder.", examples="%nbtune runs"),
+        Command(
+            "nbtune show",
+            "A run's curves, data and report again, from what is on disk.",
+            words=(Word("run", "run"),),
+            examples="%nbtune show conll",
+        ),
+        Command(
+            "nbtune inspect",
+            "Look at data before training: columns, rows, labels, lengths, problems.",
+            words=(Word("data", "data"),),
+            options=(
+                Option("task", "what the data is for", "TASK", "task"),
+                Option("validation", "checked against the data", "DATA", "data"),
+                Option("test", "checked against the data", "DATA", "data"),
+                Option("model", "whose tokens are counted; by default minilm-l6", "MODEL", "model"),
+            ),
+            settings=True,
+            examples="%nbtune inspect train_df --task ner\n%nbtune inspect a.csv --task sentiment columns.text=body",
+        ),
+        Command(
+            "nbtune free",
+            "Give back memory: loaded models, caches and what the last error kept alive.",
+            words=(Word("run", "run", required=False),),
+            examples="%nbtune free\n%nbtune free conll",
+        ),
+        Command("nbtune doctor", "What this machine can do, and what to change.", examples="%nbtune doctor"),
+        Command(
+            "nbtune why",
+            "The last error, explained at more length.",
+            options=(Option("traceback", "with the full traceback unfolded"),),
+            examples="%nbtune why",
+        ),
+    )
+}
+
+NBTUNE = Command(
+    name="nbtune",
+    summary="Look around: " + ", ".join(VERBS) + ".",
+    words=(Word("verb", "verb", required=False),),
+    examples="\n".join(command.examples.splitlines()[0] for command in VERBS.values()),
+)

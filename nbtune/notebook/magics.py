@@ -1,0 +1,258 @@
+"""The magics. They hold no logic of their own: parse what was typed, call nbtune, show what came back."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from traitlets import Enum, Float, Unicode, observe
+
+from nbtune.errors import SpecError, did_you_mean
+from nbtune.events import Event
+from nbtune.notebook.arguments import Arguments, Command, parse
+from nbtune.notebook.commands import EVALUATE, FINETUNE, NBTUNE, PREDICT, VERBS
+from nbtune.notebook.faults import Faults
+from nbtune.notebook.memory import collect, free
+from nbtune.notebook.overview import help_picture, predictions_picture, sentence, tasks_picture, welcome
+from nbtune.notebook.progress import Display, RunDisplay, display_for, run_picture
+from nbtune.notebook.settings import merged, parse_body
+from nbtune.notebook.shown import DrawnAs
+from nbtune.notebook.state import RunState
+from nbtune.notebook.variables import from_variables
+
+Namespace = Mapping[str, Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
+_RUNS_DIR = "NBTUNE_RUNS_DIR"
+_DRAWN = 20
+"""Predictions that are drawn one by one; more are a table."""
+
+
+def documented(command: Command) -> Callable[[Method], Method]:
+    """Give a magic its command's help, which `%name?` shows."""
+
+    def decorate(method: Method) -> Method:
+        method.__doc__ = command.help()
+        return method
+
+    return decorate
+
+
+@magics_class
+class Nbtune(Magics):
+    """Fine-tune language models in this notebook."""
+
+    display: Any = Enum(
+        ("auto", "html", "text"), "auto", help="how a run is drawn: auto suits the shell, text is plain"
+    ).tag(config=True)
+    refresh: Any = Float(0.5, min=0.5, help="seconds between two redraws of a run, at least 0.5").tag(config=True)
+    runs_dir: Any = Unicode(
+        "", help="where runs are kept; empty: NBTUNE_RUNS_DIR, [tool.nbtune] in pyproject.toml, or nbtune_runs"
+    ).tag(config=True)
+
+    def __init__(self, shell: Any, **traits: Any) -> None:
+        self._environment = os.environ.get(_RUNS_DIR)
+        self._faults = Faults()
+        self._drawn = DrawnAs(shell)
+        super().__init__(shell, **traits)
+
+    @observe("runs_dir")
+    def _use_runs_dir(self, change: Any) -> None:
+        # plain Python cells (nbtune.load) must look in the same place
+        _set_environment(_RUNS_DIR, change["new"] or self._environment)
+
+    def close(self) -> None:
+        """Undo what the settings changed outside this object."""
+        _set_environment(_RUNS_DIR, self._environment)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @documented(FINETUNE)
+    def finetune(self, line: str, cell: str | None = None, local_ns: Namespace | None = None) -> Any:
+        return self._run(FINETUNE, line, lambda typed: self._finetune(typed, cell or "", self._names(local_ns)))
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @documented(EVALUATE)
+    def evaluate(self, line: str, local_ns: Namespace | None = None) -> Any:
+        return self._run(EVALUATE, line, lambda typed: self._evaluate(typed, self._names(local_ns)))
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @documented(PREDICT)
+    def predict(self, line: str, cell: str | None = None, local_ns: Namespace | None = None) -> Any:
+        return self._run(PREDICT, line, lambda typed: self._predict(typed, cell or "", self._names(local_ns)))
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @documented(NBTUNE)
+    def nbtune(self, line: str, local_ns: Namespace | None = None) -> Any:
+        verb, _, rest = line.strip().partition(" ")
+        verb = verb.rstrip(";")
+        if verb in ("", "-h", "--help"):
+            return welcome((FINETUNE, EVALUATE, PREDICT), tuple(VERBS.values()))
+        if verb not in VERBS:
+            return self._fail(SpecError(f"%nbtune does not know {verb!r}", did_you_mean(verb, VERBS)))
+        work = getattr(self, f"_{verb}")
+        return self._run(VERBS[verb], rest, lambda typed: work(typed, self._names(local_ns)))
+
+    # --- what each of them calls
+
+    def _finetune(self, typed: Arguments, body: str, names: Namespace) -> Any:
+        settings = merged(
+            ("as an option", {name: value for name, value in typed.values.items() if name not in ("task", "resume")}),
+            ("on the line", typed.settings),
+            ("in the cell", parse_body(body)),
+        )
+        resumed = typed.get("resume")
+        if resumed is not None:
+            if settings or "task" in typed.values:
+                raise SpecError("--resume goes on with the run's own settings", "leave the other settings out")
+            past = _load(resumed, names)
+            return self._watched(typed, lambda watchers: past.resume(watchers=watchers), past.events())
+        if "task" not in typed.values:
+            raise SpecError("%finetune needs a task", f"such as: %finetune ner --data DATA; {_task_list()}")
+        if "data" not in settings:
+            raise SpecError(
+                "there is no data to learn from", "add --data: a DataFrame, a file, sample:NAME or hub:NAME"
+            )
+        for part in ("data", "validation", "test"):
+            if part in settings:
+                settings[part] = from_variables(settings[part], names)
+        task = typed.values["task"]
+
+        def work(watchers: list[Display]) -> Any:
+            from nbtune.running.launch import finetune
+
+            return finetune(task, **settings, namespace=names, watchers=watchers)
+
+        return self._watched(typed, work)
+
+    def _watched(self, typed: Arguments, work: Callable[[list[Display]], Any], past: Iterable[Event] = ()) -> Any:
+        """A run with its display, which is all that is drawn of it in this cell."""
+        if "quiet" in typed.switches:
+            return work([])
+        display = display_for(self.shell, kind=self.display, refresh=self.refresh, past=past, silent=typed.silent)
+        try:
+            run = work([display])
+        except BaseException as error:
+            display.abandon(error)
+            raise
+        if isinstance(display, RunDisplay):  # a terminal has shown lines, and says what the run is as its result
+            self._drawn.mark(run)
+        return run
+
+    def _evaluate(self, typed: Arguments, names: Namespace) -> Any:
+        data = typed.get("data")
+        run = _load(typed.values["run"], names)
+        return run.evaluate(from_variables(data, names) if data is not None else None, namespace=names)
+
+    def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        texts = [*typed.texts, *(line.strip() for line in body.splitlines() if line.strip())]
+        data = typed.get("data")
+        if (data is None) == (not texts):
+            problem = "was given both texts and --data" if texts else "has nothing to predict"
+            raise SpecError(f"%predict {problem}", f"write a text in quotes, or --data; usage: {PREDICT.usage()}")
+        if data is not None:
+            return run.predict(from_variables(data, names), namespace=names)
+        answers = run.predict(texts, namespace=names)
+        if len(texts) <= _DRAWN:
+            self._drawn.mark(answers, predictions_picture(run.render(texts), answers))
+        return answers
+
+    def _tasks(self, typed: Arguments, names: Namespace) -> Any:
+        return tasks_picture()
+
+    def _runs(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.running.run import runs
+
+        return runs()
+
+    def _show(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        return run_picture(RunState.of(run.events()), folder=str(run.folder), report=run.report)
+
+    def _inspect(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.notebook.inspection import inspect
+
+        task = typed.get("task")
+        if task is None:
+            raise SpecError("%nbtune inspect needs a task", "add --task, such as --task ner; %nbtune tasks lists them")
+        parts = {part: from_variables(typed.values[part], names) for part in ("validation", "test") if typed.get(part)}
+        data = from_variables(typed.values["data"], names)
+        options = merged(
+            ("as an option", {"model": typed.values.get("model", "minilm-l6")}), ("on the line", typed.settings)
+        )
+        return inspect(task, data, namespace=names, **parts, **options)
+
+    def _free(self, typed: Arguments, names: Namespace) -> Any:
+        return sentence(free(typed.get("run")))
+
+    def _doctor(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.notebook import doctor
+
+        return doctor.picture(doctor.examine())
+
+    def _why(self, typed: Arguments, names: Namespace) -> Any:
+        fault = self._faults.last()
+        if fault is None:
+            return sentence("no error has been shown in this session")
+        return fault.picture(unfolded="traceback" in typed.switches)
+
+    # --- the same for all of them
+
+    def _run(self, command: Command, line: str, work: Callable[[Arguments], Any]) -> Any:
+        """Parse, work, and hand over the result; what goes wrong leaves without its frames."""
+        caught: Exception
+        try:
+            typed = parse(command, line)
+            return help_picture(command) if typed.help else self._deliver(typed, work(typed))
+        except Exception as error:
+            caught = error
+        return self._fail(caught)
+
+    def _deliver(self, typed: Arguments, result: Any) -> Any:
+        if typed.target:
+            self.shell.user_ns[typed.target] = result  # type: ignore[union-attr]
+            return None
+        if typed.silent:
+            self._drawn.mark(result)
+        return result
+
+    def _fail(self, error: Exception) -> Any:
+        # outside of any except block, so that the error leaves without a context that holds frames
+        cleaned = self._faults.clean(error)
+        del error
+        collect()
+        raise cleaned
+
+    def _names(self, local_ns: Namespace | None) -> Namespace:
+        return ChainMap(dict(local_ns or {}), self.shell.user_ns)  # type: ignore[union-attr]
+
+
+def _load(name: str, names: Namespace) -> Any:
+    """A run by its name, or by the variable that holds it."""
+    from nbtune.running.run import Run, load
+
+    held = names.get(name)
+    return held if isinstance(held, Run) else load(name)
+
+
+def _task_list() -> str:
+    from nbtune.tasks.registry import registry
+
+    return f"tasks: {', '.join(registry().tasks)}"
+
+
+def _set_environment(name: str, value: str | None) -> None:
+    if value:
+        os.environ[name] = value
+    else:
+        os.environ.pop(name, None)

@@ -1,0 +1,31 @@
+"""The model card: what was trained on what, how good it is, how to use it."""
+
+from __future__ import annotations
+
+from nbtune.evaluation import rendering
+from nbtune.evaluation.report import Report
+from nbtune.running.folder import now
+from nbtune.running.spec import RunSpec, write_spec
+
+_USE = """```python
+import nbtune
+
+run = nbtune.load("{name}")
+run.predict(["a text"])
+```"""
+
+
+def model_card(name: str, spec: RunSpec, data: str, report: Report) -> str:
+    """Markdown for the run's README.md."""
+    parts = [
+        f"# {name}",
+        f"A `{spec.task}` model, fine-tuned with nbtune from `{spec.model}` on {now()[:10]}. Training data: {data}.",
+        "## Scores",
+        rendering.markdown(report).rstrip(),
+        "## Use",
+        _USE.format(name=name),
+        "The folder `model/` also loads with plain `transformers`.",
+        "## Settings",
+        f"```toml\n{write_spec(spec).rstrip()}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"

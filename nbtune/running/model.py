@@ -1,0 +1,146 @@
+"""A saved model, opened: the task, its head with the trained weights, and what it knows of the training data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from nbtune.errors import ModelError
+from nbtune.running.folder import write_atomically
+from nbtune.running.spec import RunSpec
+from nbtune.tasks.head import Forward, Head, Recipe
+from nbtune.tasks.pretrained import Pretrained, quiet
+from nbtune.tasks.registry import registry
+from nbtune.tasks.task import Task
+from nbtune.training import adapters
+from nbtune.training.batches import forward_with
+from nbtune.training.devices import Device, choose_device
+from nbtune.training.loop import set_training
+from nbtune.values import Example, Inventory
+
+FORMAT = 1
+_CARD = "nbtune.json"
+_EXTRA = "nbtune_extra.safetensors"
+
+
+class Model:
+    """What predicts: `task`, `head` (in evaluation mode, on `device`), `inventory`, and the run's `folder`."""
+
+    def __init__(self, folder: Path, task: Task, head: Head, inventory: Inventory, device: Device) -> None:
+        self.folder = folder
+        self.task = task
+        self.head = head
+        self.inventory = inventory
+        self.device = device
+        self.stamp = 0  # when the files it was opened from were written
+        for module in adapters.modules(head).values():
+            module.to(device.device)
+        set_training(head, False)
+
+    @property
+    def forward(self) -> Forward:
+        """Runs features through the head in efficient batches."""
+        return forward_with(self.head, self.device)
+
+    def predict(self, examples: Sequence[Example]) -> Iterator[Any]:
+        """Predictions in the order of the examples."""
+        set_training(self.head, False)
+        return self.head.predict(examples, self.forward)
+
+
+def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: Recipe, spec: RunSpec) -> None:
+    """Write the run's `model/`: what plain transformers reads, and beside it what nbtune needs.
+
+    Adapters are merged first where the spec says so. Written aside and renamed.
+    """
+    if spec.lora is not None and spec.lora.merge:
+        adapters.merge_lora(head)
+    aside = folder / ".model.tmp"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    with quiet():
+        if adapters.is_lora(head):
+            head.model.config.save_pretrained(aside)  # type: ignore[union-attr, operator]  # peft leaves it out
+        head.model.save_pretrained(aside)  # type: ignore[operator]  # a transformers or peft model
+        head.tokenizer.save_pretrained(aside)
+    extra = {
+        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        for name, module in head.extra_modules().items()
+        for key, tensor in module.state_dict().items()
+    }
+    if extra:
+        save_file(extra, aside / _EXTRA)
+    head.save_assets(aside)
+    card = {
+        "format": FORMAT,
+        "task": task.name,
+        "options": task.options.model_dump(mode="json"),
+        "inventory": {"labels": inventory.labels, "counts": dict(inventory.counts), "facts": dict(inventory.facts)},
+        "recipe": asdict(recipe),
+        "state": head.state(),
+        "base": spec.model,
+    }
+    write_atomically(aside / _CARD, json.dumps(card, ensure_ascii=False, indent=1))
+    final = folder / "model"
+    shutil.rmtree(final, ignore_errors=True)
+    aside.rename(final)
+
+
+def open_model(
+    folder: Path, device: str = "auto", precision: str = "auto", *, trust_remote_code: bool = False
+) -> Model:
+    """Open the `model/` of a run. What a folder says of trusting code is not believed: the caller must say it.
+
+    Raises:
+        ModelError: there is none, or it is damaged or of another format.
+    """
+    path = folder / "model"
+    try:
+        card = json.loads((path / _CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"the run {folder.name!r} has no saved model",
+            "it did not get as far as its first evaluation; train it again",
+        ) from None
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{_CARD} of the run {folder.name!r} is damaged: {error}", "train the run again") from None
+    if card["format"] != FORMAT:
+        raise ModelError(
+            f"the model of {folder.name!r} has format {card['format']}, this version reads {FORMAT}",
+            "install the nbtune that wrote it",
+        )
+    task = registry().task(card["task"]).configured(card["options"])
+    facts = card["inventory"]
+    inventory = Inventory(labels=tuple(facts["labels"]), counts=facts["counts"], facts=facts["facts"])
+    base = Pretrained(folder.name, str(path), trust_remote_code)
+    head = task.head(base, inventory, Recipe(**card["recipe"]))
+    _load_extra(head, path)
+    head.restore(card["state"])
+    head.load_assets(path)
+    return Model(folder, task, head, inventory, choose_device(device, precision))
+
+
+def _load_extra(head: Head, path: Path) -> None:
+    file = path / _EXTRA
+    if not file.is_file():
+        return
+    tensors = load_file(file)
+    for name, module in head.extra_modules().items():
+        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        module.load_state_dict(own)
+
+
+def free_memory() -> None:
+    """Give unused memory back: collect garbage and empty the device's cache."""
+    import gc
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,321 @@
+"""`Run`: one fine-tuning, found by its name; and the functions that make, open and list runs."""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbtune.control import Control
+from nbtune.errors import RunError, did_you_mean
+from nbtune.events import Ended, Evaluated, Event
+from nbtune.running import folder as folders
+from nbtune.running.folder import RunFolder
+from nbtune.running.spec import RunSpec
+from nbtune.values import Example, Part
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbtune.evaluation.report import Report
+    from nbtune.running.model import Model
+
+_OPEN: OrderedDict[Path, Model] = OrderedDict()
+_MOST_OPEN = 2
+
+
+class Run:
+    """A fine-tuning on disk. Light: it holds a path and no model, so `Out[]` may keep it."""
+
+    def __init__(self, folder: RunFolder, control: Control | None = None, *, trust_remote_code: bool = False) -> None:
+        self._folder = folder
+        self._trust = trust_remote_code
+        self.control = control or Control()
+
+    @property
+    def name(self) -> str:
+        return self._folder.name
+
+    @property
+    def folder(self) -> Path:
+        return self._folder.path
+
+    @property
+    def model_path(self) -> Path:
+        """Loads with `AutoTokenizer` and the right `AutoModelFor...` of transformers."""
+        return self._folder.model
+
+    @property
+    def status(self) -> str:
+        """`finished`, `stopped`, `failed` or `unfinished`."""
+        return self._folder.status()
+
+    @functools.cached_property
+    def spec(self) -> RunSpec:
+        return self._folder.spec()
+
+    @property
+    def task(self) -> str:
+        return self.spec.task
+
+    @property
+    def report(self) -> Report | None:
+        """The report made at the end of training, without its predictions; None before."""
+        from nbtune.evaluation.report import Report
+
+        content = self._folder.read_json("report.json")
+        return None if content is None else Report.from_dict(content)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The scores of the report; before there is one, the best scores on the validation data."""
+        report = self.report
+        if report is not None:
+            return {name: score.value for name, score in report.metrics.items()}
+        best = [event.metrics for event in self.events() if isinstance(event, Evaluated) and event.best]
+        return dict(best[-1]) if best else {}
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The evaluations made while training: step, epoch, one column a metric, best."""
+        import pandas as pd
+
+        rows = [
+            {"step": event.step, "epoch": event.epoch, **event.metrics, "best": event.best}
+            for event in self.events()
+            if isinstance(event, Evaluated)
+        ]
+        return pd.DataFrame(rows)
+
+    def events(self) -> Iterator[Event]:
+        """The events of the run so far, as they are on disk."""
+        return self._folder.events()
+
+    def evaluate(
+        self,
+        data: Any = None,
+        *,
+        columns: Mapping[str, str | list[str]] | None = None,
+        bad_rows: str = "error",
+        namespace: Mapping[str, Any] | None = None,
+    ) -> Report:
+        """Score the model on `data`; by default on the run's test part, or else its validation part.
+
+        Raises:
+            DataError: the data cannot be read, or holds labels the model does not know.
+        """
+        from nbtune.evaluation.report import make_report
+
+        model = self._model()
+        part: Part = "test"
+        notes: list[str] = []
+        if data is None:
+            examples, part = self._own_examples()
+            where = f"{part} data of the run"
+            if part == "validation":
+                notes.append("these are the examples that chose the best checkpoint: the scores are a little too good")
+        else:
+            examples = self._read(model, data, part, columns, bad_rows, namespace)
+            where = _describe(data)
+        arranged = model.task.arrange(examples, model.inventory, part)
+        train = model.task.arrange(self._kept("train") or [], model.inventory, "train")
+        return make_report(
+            run=self.name,
+            task=model.task,
+            inventory=model.inventory,
+            data=where,
+            examples=arranged,
+            predictions=list(model.predict(arranged)),
+            train=train,
+            notes=notes,
+        )
+
+    def predict(
+        self,
+        data: Any,
+        *,
+        columns: Mapping[str, str | list[str]] | None = None,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Predictions for a text, a list of texts, a DataFrame or anything `finetune` takes as data.
+
+        The table has the input's rows and columns, with the task's prediction columns added.
+        """
+        from nbtune.evaluation.report import predictions_frame
+
+        model = self._model()
+        if isinstance(data, str) and not _is_source(data, namespace):
+            data = [data]
+        examples = self._read(model, data, "predict", columns, "error", namespace)
+        arranged = model.task.arrange(examples, model.inventory, "predict")
+        predictions = list(model.predict(arranged))
+        table = predictions_frame(model.task, arranged, predictions)
+        return _beside(data, table)
+
+    def render(self, data: Any) -> list[str]:
+        """The HTML of each prediction where the task draws one; safe to show."""
+        model = self._model()
+        examples = self._read(model, [data] if isinstance(data, str) else data, "predict", None, "error", None)
+        arranged = model.task.arrange(examples, model.inventory, "predict")
+        drawn = (model.task.render(e, p) for e, p in zip(arranged, model.predict(arranged), strict=True))
+        return [html for html in drawn if html is not None]
+
+    def resume(self, **further: Any) -> Run:
+        """Go on from the newest checkpoint of a run that was stopped or cut off. Takes `watchers` and `control`."""
+        from nbtune.running.launch import resume
+
+        return resume(self, **further)
+
+    def free(self) -> None:
+        """Give the memory of the opened model back; it is opened again on use."""
+        from nbtune.running.model import free_memory
+
+        _OPEN.pop(self.folder.resolve(), None)
+        free_memory()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """The task's own actions: `run.recommend(user, k)`."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        from nbtune.tasks.registry import registry
+
+        task = registry().task(self.task)
+        actions = task.actions()
+        if name not in actions:
+            known = [each for each in (*dir(type(self)), *actions) if not each.startswith("_")]
+            raise AttributeError(f"a {self.task} run has no {name!r}; {did_you_mean(name, known)}")
+        return functools.partial(self._act, name)
+
+    def __repr__(self) -> str:
+        best = [event for event in self.events() if isinstance(event, (Evaluated, Ended))]
+        headline = next((e.headline for e in best if isinstance(e, Evaluated)), None)
+        value = self.metrics.get(headline or "")
+        score = f", {headline} {value:.4f}" if value is not None else ""
+        return f"Run({self.name!r}: {self.task}, {self.status}{score}; {self.folder})"
+
+    def _act(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        model = self._model()
+        return model.task.actions()[name](model, *args, **kwargs)
+
+    def _model(self) -> Model:
+        """The opened model; the few used last stay open."""
+        from nbtune.running.model import open_model
+
+        key = self.folder.resolve()
+        stamp = (self.model_path / "nbtune.json").stat().st_mtime_ns if self.model_path.is_dir() else 0
+        held = _OPEN.get(key)
+        if held is None or held.stamp != stamp:
+            held = open_model(self.folder, self.spec.device, self.spec.precision, trust_remote_code=self._trust)
+            held.stamp = stamp
+            _OPEN[key] = held
+        _OPEN.move_to_end(key)
+        while len(_OPEN) > _MOST_OPEN:
+            _OPEN.popitem(last=False)
+        return held
+
+    def _read(
+        self,
+        model: Model,
+        data: Any,
+        part: Part,
+        columns: Mapping[str, str | list[str]] | None,
+        bad_rows: str,
+        namespace: Mapping[str, Any] | None,
+    ) -> list[Example]:
+        from nbtune.data.prepare import read_for_scoring
+
+        return read_for_scoring(
+            model.task,
+            data,
+            part=part,  # type: ignore[arg-type]  # test or predict
+            columns={**self.spec.columns, **(columns or {})},
+            inventory=model.inventory,
+            namespace=namespace,
+            bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
+        )
+
+    def _own_examples(self) -> tuple[list[Example], Part]:
+        for part in ("test", "validation"):
+            examples = self._kept(part)
+            if examples:
+                return examples, part
+        raise RunError(f"the run {self.name!r} kept no data to score", "give some: run.evaluate(data)")
+
+    def _kept(self, part: Part) -> list[Example] | None:
+        from nbtune.running.snapshot import read_examples
+
+        return read_examples(self.folder, part)
+
+
+def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
+    """Open a run by name (in the runs folder) or by path.
+
+    Raises:
+        RunError: there is no such run; the nearest name is offered.
+    """
+    return Run(folders.find(name), trust_remote_code=trust_remote_code)
+
+
+def runs() -> pd.DataFrame:
+    """All runs in the runs folder, oldest first, one a row."""
+    import pandas as pd
+
+    columns = ["name", "task", "model", "status", "headline", "score", "epochs", "created", "folder"]
+    return pd.DataFrame([_row(folder) for folder in folders.all_runs()], columns=columns)
+
+
+def replay(folder: str | Path) -> Iterator[Event]:
+    """The events of a run, by folder or name, as they were told while it trained."""
+    return folders.find(folder).events()
+
+
+def free_all() -> int:
+    """Close every opened model and give its memory back; the number closed."""
+    from nbtune.running.model import free_memory
+
+    count = len(_OPEN)
+    _OPEN.clear()
+    free_memory()
+    return count
+
+
+def _row(folder: RunFolder) -> dict[str, Any]:
+    import pandas as pd
+
+    row: dict[str, Any] = {"name": folder.name, "folder": str(folder.path)}
+    try:
+        spec, run = folder.spec(), Run(folder)
+        evaluated = [event for event in folder.events() if isinstance(event, Evaluated)]
+        headline = evaluated[-1].headline if evaluated else None
+        row |= {"task": spec.task, "model": spec.model, "epochs": spec.epochs, "status": folder.status()}
+        row |= {"headline": headline, "score": run.metrics.get(headline or "")}
+    except (ValueError, RunError) as error:  # a damaged run is listed, and harms nothing
+        row |= {"status": f"damaged: {str(error).splitlines()[0]}"}
+    row["created"] = pd.Timestamp((folder.path / folders.MARKER).stat().st_mtime, unit="s").floor("s")
+    return row
+
+
+def _describe(data: Any) -> str:
+    if isinstance(data, (str, Path)):
+        return str(data)
+    return type(data).__name__
+
+
+def _is_source(text: str, namespace: Mapping[str, Any] | None) -> bool:
+    """Whether a string names data rather than being a text to predict."""
+    if text.startswith(("hub:", "sample:")) or (namespace is not None and text in namespace):
+        return True
+    return len(text) < 1024 and "\n" not in text and Path(text).suffix != "" and Path(text).is_file()
+
+
+def _beside(data: Any, table: pd.DataFrame) -> pd.DataFrame:
+    """Prediction columns beside the columns of a DataFrame that was given, keeping its index."""
+    import pandas as pd
+
+    if not isinstance(data, pd.DataFrame) or len(data) != len(table):
+        return table
+    added = table.set_index(data.index)
+    keep = [column for column in added.columns if column not in data.columns and column != "gold"]
+    return pd.concat([data, added[keep]], axis=1)

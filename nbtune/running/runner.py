@@ -1,0 +1,332 @@
+"""Composes one run: prepared data and a spec in, events out, a folder on disk.
+
+The loop learns; here it is decided when to save, what is the best, and what is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from nbtune.control import Control
+from nbtune.data.encoding import FeatureSet
+from nbtune.data.prepare import Prepared
+from nbtune.errors import TrainingError
+from nbtune.evaluation.report import Report, make_report
+from nbtune.events import Ended, Evaluated, Event, Noted, Preparing, Saved, Stepped
+from nbtune.events import Prepared as PreparedEvent
+from nbtune.running import card, environment, snapshot
+from nbtune.running.folder import RunFolder
+from nbtune.running.model import Model, export
+from nbtune.running.spec import RunSpec, interval
+from nbtune.tasks.head import Head, Recipe
+from nbtune.tasks.pretrained import Pretrained
+from nbtune.tasks.task import Task
+from nbtune.training import adapters, checkpoints
+from nbtune.training.batches import forward_with
+from nbtune.training.devices import Device, choose_device
+from nbtune.training.loop import Job, LoopSettings, Stop, set_training, train
+from nbtune.values import Example, Feature
+
+CHUNK = 500
+"""Examples encoded or predicted between two looks at `control`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is known before training; every fault of the user has been found by now."""
+
+    spec: RunSpec
+    task: Task
+    base: Pretrained
+    recipe: Recipe
+    prepared: Prepared
+    folder: RunFolder
+    control: Control
+    resume: bool = False
+
+
+def execute(plan: Plan) -> Iterator[Event]:
+    """Train, keep the best, save and score. The last event is `Ended`.
+
+    Raises:
+        TrainingError: training cannot go on; the best model so far has been saved.
+    """
+    began = time.monotonic()
+    if not plan.resume:
+        _write_beginning(plan)
+        yield _prepared_event(plan)
+    try:
+        job = yield from _make_job(plan)
+    except Stop:
+        yield _ended("stopped", "stopped before the first step", began)
+        return
+    ended = yield from _learn(plan, job)
+    yield from _keep(plan, job, ended)
+    yield replace(ended, seconds=job.state.seconds if plan.resume else time.monotonic() - began)
+
+
+def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
+    """Drive the loop: save the best and the checkpoints; gives how it ended."""
+    schedule = _Checkpoints(plan, job)
+    try:
+        for event in train(job):
+            if isinstance(event, Ended):
+                if event.status == "stopped":
+                    yield schedule.save()
+                return event
+            yield event
+            if isinstance(event, Evaluated) and event.best:
+                yield _save_best(plan, job)
+            if isinstance(event, (Stepped, Evaluated)) and schedule.due():
+                yield schedule.save()
+    except torch.OutOfMemoryError as error:
+        failure = _out_of_memory(plan, error)
+        yield from _fail(plan, job, failure)
+        raise failure from None
+    except TrainingError as failure:
+        yield from _fail(plan, job, failure)
+        raise
+    raise AssertionError("the loop ends with Ended")
+
+
+def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
+    """Write the model; when training was not cut short, fit what comes after the weights and score it."""
+    _load_best(plan, job)
+    set_training(job.head, False)
+    parts = plan.prepared.parts
+    if ended.status == "finished":
+        yield Preparing(stage="fitting thresholds", done=0, total=1)
+        with torch.random.fork_rng():
+            job.head.conclude(parts["train"], parts.get("validation", []), forward_with(job.head, job.device))
+    yield _save_model(plan, job)
+    if ended.status == "finished":
+        yield Preparing(stage="scoring", done=0, total=1)
+        report = _final_report(plan, job)
+        plan.folder.write("report.json", report.to_json())
+        plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
+        checkpoints.prune(plan.folder.checkpoints, keep=2)
+
+
+def _make_job(plan: Plan) -> Generator[Event, None, Job]:
+    spec = plan.spec
+    torch.manual_seed(spec.seed)  # the new layers of the head
+    device = choose_device(spec.device, spec.precision)
+    yield Preparing(stage="loading the model", done=0, total=1)
+    head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
+    adapters.freeze(head, spec.freeze)
+    if spec.lora is not None:
+        lora = spec.lora
+        adapters.add_lora(
+            head, adapters.LoraSettings(rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
+        )
+    train_examples = plan.prepared.parts["train"]
+    features = yield from _encode(plan, head, train_examples)
+    job = Job(
+        run=plan.folder.name,
+        task=plan.task.name,
+        model=spec.model,
+        head=head,
+        features=features,
+        device=device,
+        settings=_loop_settings(spec),
+        control=plan.control,
+        metrics=plan.task.metrics(plan.prepared.inventory),
+        evaluate=lambda: _evaluate(plan, head, device),
+        rows=[example.row for example in train_examples],
+        validation_examples=len(plan.prepared.parts.get("validation", ())),
+    )
+    torch.manual_seed(spec.seed + 1)  # dropout, whatever the head drew for its new layers
+    if plan.resume:
+        yield from _restore(plan, job)
+    return job
+
+
+def _encode(plan: Plan, head: Head, examples: Sequence[Example]) -> Generator[Event, None, FeatureSet]:
+    encoded: list[list[Feature]] = []
+    for start in range(0, len(examples), CHUNK):
+        if plan.control.stopping:
+            raise Stop
+        encoded.extend(head.encode(examples[start : start + CHUNK], training=True))
+        yield Preparing(stage="encoding", done=min(start + CHUNK, len(examples)), total=len(examples))
+    return FeatureSet.build(encoded)
+
+
+def _evaluate(plan: Plan, head: Head, device: Device) -> Generator[Preparing, None, dict[str, float]]:
+    """Validation scores; an interrupt ends it between two batches."""
+
+    def heed() -> None:
+        if plan.control.stopping:
+            raise Stop
+
+    examples = plan.prepared.parts["validation"]
+    predictions: list[Any] = []
+    for prediction in head.predict(examples, forward_with(head, device, checkpoint=heed)):
+        predictions.append(prediction)
+        if len(predictions) % CHUNK == 0:
+            yield Preparing(stage="evaluating", done=len(predictions), total=len(examples))
+    return plan.task.metrics(plan.prepared.inventory).scores(examples, predictions)
+
+
+def _final_report(plan: Plan, job: Job) -> Report:
+    """Scores on the test data, or on the validation data with a word of caution."""
+    prepared = plan.prepared
+    part = "test" if prepared.parts.get("test") else "validation"
+    notes = []
+    if part == "validation":
+        notes.append("these are the examples that chose the best checkpoint, so the scores are a little too good")
+    examples = prepared.parts[part]
+    model = Model(plan.folder.path, plan.task, job.head, prepared.inventory, job.device)
+    return make_report(
+        run=plan.folder.name,
+        task=plan.task,
+        inventory=prepared.inventory,
+        data=part,
+        examples=examples,
+        predictions=list(model.predict(examples)),
+        train=prepared.parts["train"],
+        notes=notes,
+    )
+
+
+class _Checkpoints:
+    """When the next checkpoint is due, by time or by steps."""
+
+    def __init__(self, plan: Plan, job: Job) -> None:
+        self.plan, self.job = plan, job
+        self.seconds, self.steps = interval(plan.spec.checkpoint_every)
+        self.saved_at, self.saved_step = time.monotonic(), job.state.step
+
+    def due(self) -> bool:
+        if self.steps is not None:
+            return self.job.state.step - self.saved_step >= self.steps
+        return self.seconds is not None and time.monotonic() - self.saved_at >= self.seconds
+
+    def save(self) -> Saved:
+        began = time.monotonic()
+        folder = self.plan.folder.checkpoints
+        path = checkpoints.write_checkpoint(folder, self.job.state.step, *self.job.snapshot())
+        checkpoints.prune(folder)
+        self.saved_at, self.saved_step = time.monotonic(), self.job.state.step
+        return Saved(
+            step=self.job.state.step,
+            path=f"checkpoints/{path.name}",
+            kind="checkpoint",
+            seconds=time.monotonic() - began,
+        )
+
+
+def _restore(plan: Plan, job: Job) -> Iterator[Event]:
+    """Go back to the newest checkpoint that is whole; one that is not is passed over, and that is said."""
+    for path in reversed(checkpoints.checkpoints(plan.folder.checkpoints)):
+        try:
+            job.restore(*checkpoints.read_checkpoint(path))
+            return
+        except ValueError as error:
+            yield Noted(step=0, severity="warning", message=f"a damaged checkpoint was passed over: {error}")
+    yield Noted(step=0, severity="note", message="no checkpoint to go on from: training starts at the beginning")
+
+
+def _save_best(plan: Plan, job: Job) -> Saved:
+    began = time.monotonic()
+    path = plan.folder.best
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    save_file({name: tensor.cpu().contiguous() for name, tensor in job.weights().items()}, aside)
+    checkpoints.sync(aside)
+    aside.replace(path)
+    return Saved(
+        step=job.state.step, path="checkpoints/best.safetensors", kind="best", seconds=time.monotonic() - began
+    )
+
+
+def _load_best(plan: Plan, job: Job) -> None:
+    if job.state.best_step is not None and plan.folder.best.is_file():
+        job.load_weights(load_file(plan.folder.best))
+
+
+def _save_model(plan: Plan, job: Job) -> Saved:
+    began = time.monotonic()
+    export(plan.folder.path, plan.task, job.head, plan.prepared.inventory, plan.recipe, plan.spec)
+    return Saved(step=job.state.step, path="model", kind="model", seconds=time.monotonic() - began)
+
+
+def _fail(plan: Plan, job: Job, failure: TrainingError) -> Iterator[Event]:
+    """Keep the best model there is, then say that the run failed."""
+    if job.state.best_step is not None:
+        _load_best(plan, job)
+        yield _save_model(plan, job)
+    yield Ended(
+        status="failed",
+        step=job.state.step,
+        reason=failure.message,
+        seconds=job.state.seconds,
+        best=job.state.best or {},
+        best_step=job.state.best_step,
+    )
+
+
+def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
+    spec = plan.spec
+    smaller = max(1, spec.batch_size // 2)
+    return TrainingError(
+        f"memory ran out with batch_size = {spec.batch_size}: {str(error).splitlines()[0]}",
+        f"use batch_size = {smaller} with accumulate = {spec.accumulate * 2} (the same effective batch), "
+        "a smaller max_length, freeze or lora",
+    )
+
+
+def _write_beginning(plan: Plan) -> None:
+    prepared, folder = plan.prepared, plan.folder
+    parts = snapshot.write_examples(folder.path, prepared.raw)
+    folder.write_json(
+        "data.json",
+        {
+            "source": prepared.data,
+            "split": prepared.made_split,
+            "columns": dict(prepared.columns.names),
+            "parts": parts,
+        },
+    )
+    folder.write_json("environment.json", environment.describe())
+
+
+def _prepared_event(plan: Plan) -> PreparedEvent:
+    prepared = plan.prepared
+    names = {k: v if isinstance(v, str) else ", ".join(v) for k, v in prepared.columns.names.items()}
+    return PreparedEvent(
+        task=plan.task.name,
+        data=prepared.data,
+        columns=names,
+        reasons=dict(prepared.columns.reasons),
+        parts={part: len(examples) for part, examples in prepared.parts.items()},
+        labels=dict(prepared.inventory.counts),
+        findings=tuple(asdict(finding) for finding in prepared.findings),
+    )
+
+
+def _loop_settings(spec: RunSpec) -> LoopSettings:
+    return LoopSettings(
+        epochs=spec.epochs,
+        batch_size=spec.batch_size,
+        accumulate=spec.accumulate,
+        learning_rate=spec.learning_rate,
+        optimizer=spec.optimizer,
+        schedule=spec.schedule,
+        warmup=spec.warmup,
+        weight_decay=spec.weight_decay,
+        clip=spec.clip,
+        patience=spec.patience,
+        evaluate_every=None if spec.evaluate_every == "epoch" else spec.evaluate_every,
+        length_grouping=spec.length_grouping,
+        seed=spec.seed,
+    )
+
+
+def _ended(status: Any, reason: str, began: float) -> Ended:
+    return Ended(status=status, step=0, reason=reason, seconds=time.monotonic() - began)

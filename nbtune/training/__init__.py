@@ -1,0 +1,1 @@
+"""Learning: the generator of events, and what makes it fast. Runs without IPython."""

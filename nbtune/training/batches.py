@@ -1,0 +1,92 @@
+"""Which features share a batch, and in which order batches come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nbtune.data.encoding import TOKENS, pad, token_count
+from nbtune.tasks.head import Batch, Forward, Head
+from nbtune.training.devices import Device
+from nbtune.values import Feature
+
+POOL = 50
+"""Batches sorted by length together: enough for tight padding, few enough to stay shuffled."""
+
+
+def epoch_batches(
+    lengths: NDArray[np.int64], batch_size: int, *, seed: int, epoch: int, grouped: bool
+) -> list[NDArray[np.int64]]:
+    """The feature indices of each batch of one epoch; the same for the same seed and epoch.
+
+    With `grouped`, features of like length share a batch: shuffle, sort inside pools of `POOL` batches, cut,
+    shuffle the batches. Every feature is used exactly once.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    if grouped:
+        pool = POOL * batch_size
+        order = np.concatenate(
+            [
+                chunk[np.argsort(lengths[chunk], kind="stable")]
+                for chunk in (order[start : start + pool] for start in range(0, len(order), pool))
+            ]
+        )
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if grouped:
+        random.shuffle(batches)
+    return batches
+
+
+def collate(features: Sequence[Feature], head: Head, device: Device) -> Batch:
+    """Features as padded tensors on the device."""
+    return device.send(pad(features, fillers(features[0], head), device.pad_multiple))
+
+
+def fillers(feature: Feature, head: Head) -> dict[str, int]:
+    """What each key is padded with: the head's wish, the tokenizer's pad token, -100 for labels, else 0."""
+    pad_token = getattr(head.tokenizer, "pad_token_id", None) or 0
+    wishes = head.padding()
+    return {
+        key: wishes.get(key, pad_token if key.endswith(TOKENS) else -100 if key == "labels" else 0) for key in feature
+    }
+
+
+def forward_with(head: Head, device: Device, *, tokens: int = 4096, checkpoint: Any = None) -> Forward:
+    """A `Forward` for this head: sorts a window of features by length, fills batches up to a budget of padded
+    tokens, and gives the outputs back in order. `checkpoint` is called before each batch (to stop or report)."""
+
+    def run(features: Iterable[Feature]) -> Iterator[Any]:
+        stream = iter(features)
+        while window := list(islice(stream, 2048)):
+            results: list[Any] = [None] * len(window)
+            for indices in _budgeted([token_count(feature) for feature in window], tokens):
+                if checkpoint is not None:
+                    checkpoint()
+                batch = collate([window[index] for index in indices], head, device)
+                with torch.inference_mode(), device.autocast():
+                    outputs = head.outputs(batch)
+                for index, output in zip(indices, outputs, strict=True):
+                    results[index] = output
+            yield from results
+
+    return run
+
+
+def _budgeted(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Indices sorted by length, cut where longest x rows would pass the budget."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    batch: list[int] = []
+    for index in order:
+        longest = lengths[batch[0]] if batch else lengths[index]
+        if batch and (len(batch) + 1) * longest > tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

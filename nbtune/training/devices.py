@@ -1,0 +1,126 @@
+"""Where the arithmetic runs, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from nbtune.errors import SpecError
+from nbtune.tasks.head import Batch
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A torch device with the precision to compute in. Weights stay in float32; matrix products are autocast."""
+
+    device: torch.device
+    precision: Precision
+
+    @property
+    def kind(self) -> str:
+        return self.device.type
+
+    @property
+    def name(self) -> str:
+        """In words: `cpu (2 threads)`, `cuda (NVIDIA H100)`."""
+        if self.kind == "cuda":
+            return f"cuda ({torch.cuda.get_device_name(self.device)})"
+        if self.kind == "cpu":
+            return f"cpu ({torch.get_num_threads()} threads)"
+        return self.kind
+
+    @property
+    def needs_scaling(self) -> bool:
+        """Whether gradients underflow without loss scaling (float16 has 5 exponent bits)."""
+        return self.precision == "fp16"
+
+    @property
+    def pad_multiple(self) -> int:
+        """Tensor cores want dimensions divisible by 8."""
+        return 8 if self.kind == "cuda" else 1
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.kind, dtype=torch.bfloat16 if self.precision == "bf16" else torch.float16)
+
+    def send(self, batch: dict[str, Any]) -> Batch:
+        """NumPy arrays to tensors on this device, without waiting for the copy on CUDA."""
+        tensors = {key: torch.from_numpy(array) for key, array in batch.items()}
+        if self.kind == "cpu":
+            return tensors
+        if self.kind == "cuda":
+            return {key: tensor.pin_memory().to(self.device, non_blocking=True) for key, tensor in tensors.items()}
+        return {key: tensor.to(self.device) for key, tensor in tensors.items()}
+
+
+def choose_device(wish: str = "auto", precision: str = "auto") -> Device:
+    """CUDA before MPS before CPU; bf16 where the hardware has it, else fp16 on CUDA, fp32 elsewhere.
+
+    Raises:
+        SpecError: the device is not there, or cannot compute in the precision asked for.
+    """
+    use_cpu_quota()
+    device = _find(wish)
+    if precision == "auto":
+        return Device(device, _best_precision(device))
+    if precision == "fp16" and device.type == "cpu":
+        raise SpecError("precision 'fp16' trains on CUDA and MPS only", 'use precision = "auto", "fp32" or "bf16"')
+    if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise SpecError("this GPU does not support bf16", 'use precision = "fp16" or "auto"')
+    if precision not in ("fp32", "bf16", "fp16"):
+        raise SpecError(f"there is no precision {precision!r}", 'choose from "auto", "fp32", "bf16", "fp16"')
+    return Device(device, precision)  # type: ignore[arg-type]  # checked on the line above
+
+
+def cpu_quota() -> int:
+    """The cores this process may use: the container's quota, not the host's count."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = _cgroup_cores()
+    return max(1, min(allowed, limit) if limit else allowed)
+
+
+def use_cpu_quota() -> None:
+    """Lower torch's threads to the quota; more threads than cores only wait for each other."""
+    if torch.get_num_threads() > cpu_quota():
+        torch.set_num_threads(cpu_quota())
+
+
+def _find(wish: str) -> torch.device:
+    if wish == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind = wish.partition(":")[0]
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if kind not in available:
+        raise SpecError(f"there is no device {wish!r}", 'choose from "auto", "cpu", "cuda", "cuda:1", "mps"')
+    if not available[kind]:
+        raise SpecError(f"this machine has no usable {kind} device", 'use device = "auto", or see %nbtune doctor')
+    return torch.device(wish)
+
+
+def _best_precision(device: torch.device) -> Precision:
+    if device.type != "cuda":
+        return "fp32"
+    # emulated bf16 on older GPUs is slower than fp16
+    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+
+
+def _cgroup_cores() -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else max(1, round(int(quota) / int(period)))
+    with contextlib.suppress(OSError, ValueError):
+        folder = Path("/sys/fs/cgroup/cpu")
+        microseconds = int((folder / "cpu.cfs_quota_us").read_text())
+        period_us = int((folder / "cpu.cfs_period_us").read_text())
+        return None if microseconds <= 0 else max(1, round(microseconds / period_us))
+    return None

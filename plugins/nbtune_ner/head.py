@@ -1,0 +1,162 @@
+"""The head: a token classifier over BIO labels, in overlapping windows where a text is longer than the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nbtune.api import Batch, Example, Feature, Head, Inventory, Recipe, SpecError
+from nbtune_ner.predictions import Entity, Prediction, entity_at
+from nbtune_ner.reading import gold
+from nbtune_ner.tagging import IGNORED, best_valid_path, find_entities, label_names, label_units, softmax
+from nbtune_ner.units import Tokenized, UnitTokenizer
+from nbtune_ner.windows import Window, cut
+
+if TYPE_CHECKING:
+    from nbtune.api import Pretrained
+    from nbtune_ner.task import NerOptions
+
+_UNITS = ("unit_starts", "unit_ends")
+
+
+class NerHead(Head):
+    """`AutoModelForTokenClassification` over O and B, I of each type.
+
+    A feature's outputs are one record for each unit it owns: `start` and `end` (characters), `logits` [labels].
+    """
+
+    def __init__(self, base: Pretrained, inventory: Inventory, recipe: Recipe, options: NerOptions) -> None:
+        self.tokenizer = base.tokenizer
+        self._names = label_names(inventory.labels)
+        self._types = {kind: index for index, kind in enumerate(inventory.labels)}
+        self._kinds = inventory.labels
+        self._recipe = recipe
+        self._options = options
+        self._weights = _label_weights(self._names, inventory, recipe)
+        self._tokenize = UnitTokenizer(self.tokenizer, inventory.facts.get("units", "word"))
+        # a base that was itself fine-tuned for other labels gets a new last layer
+        self.model = base.load(
+            "token-classification",
+            id2label=dict(enumerate(self._names)),
+            label2id={name: index for index, name in enumerate(self._names)},
+            ignore_mismatched_sizes=True,
+        )
+        special = self._tokenize.prefix.shape[1] + self._tokenize.suffix.shape[1]
+        self._room = recipe.max_length - special
+        cut(0, self._room, options.stride)  # a stride that does not fit is refused now, not at the first long text
+
+    def encode(self, examples: Sequence[Example], *, training: bool) -> Iterator[list[Feature]]:
+        for example, tokenized in zip(examples, self._tokenize(examples), strict=True):
+            labels = self._labels(example, tokenized) if training else None
+            windows = cut(len(tokenized.ids), self._room, self._options.stride)
+            yield [self._feature(tokenized, window, labels) for window in windows]
+
+    def loss(self, batch: Batch) -> Tensor:
+        logits = self.model(**_fed(batch)).logits.float()
+        labels = batch["labels"].flatten()
+        weights = None if self._weights is None else self._weights.to(logits.device)
+        total = F.cross_entropy(
+            logits.flatten(0, 1),
+            labels,
+            weight=weights,
+            ignore_index=IGNORED,
+            label_smoothing=self._recipe.label_smoothing,
+            reduction="sum",
+        )
+        # a batch of windows that own no word has weight 0, and must not give 0 / 0
+        return total / self._mass(labels).clamp(min=1e-9)
+
+    def weigh(self, batch: Batch) -> float:
+        return float(self._mass(batch["labels"].flatten()))
+
+    def padding(self) -> Mapping[str, int]:
+        return dict.fromkeys(_UNITS, -1)
+
+    def outputs(self, batch: Batch) -> list[NDArray[np.void]]:
+        logits = self.model(**_fed(batch)).logits.float().cpu().numpy()
+        starts, ends = (batch[key].cpu().numpy() for key in _UNITS)
+        record = np.dtype([("start", np.int64), ("end", np.int64), ("logits", np.float32, (logits.shape[-1],))])
+        results = []
+        for row, owned in enumerate(starts >= 0):
+            units = np.empty(int(owned.sum()), dtype=record)
+            units["start"], units["end"], units["logits"] = starts[row, owned], ends[row, owned], logits[row, owned]
+            results.append(units)
+        return results
+
+    def decode(self, example: Example, outputs: Sequence[NDArray[np.void]]) -> Prediction:
+        units = np.concatenate(outputs)
+        logits = units["logits"]
+        labels = best_valid_path(logits) if self._options.decoding == "viterbi" else logits.argmax(axis=-1)
+        found = find_entities(labels)
+        entities: list[Entity] = []
+        if len(found.first):
+            sure = np.take_along_axis(softmax(logits), labels[:, None], axis=-1)[:, 0]
+            for first, stop, kind in zip(found.first, found.stop, found.kind, strict=True):
+                start, end = int(units["start"][first]), int(units["end"][stop - 1])
+                confidence = float(sure[first:stop].mean())
+                entities.append(entity_at(example, start, end, self._kinds[kind], confidence))
+        return {"entities": entities, "repaired": found.repaired}
+
+    def _labels(self, example: Example, tokenized: Tokenized) -> NDArray[np.int64]:
+        """The label of every token, `IGNORED` where it carries none."""
+        carriers = np.flatnonzero(tokenized.starts >= 0)
+        labels = np.full(len(tokenized.ids), IGNORED, dtype=np.int64)
+        labels[carriers] = label_units(gold(example), self._types, tokenized.starts[carriers], tokenized.ends[carriers])
+        return labels
+
+    def _feature(self, tokenized: Tokenized, window: Window, labels: NDArray[np.int64] | None) -> Feature:
+        prefix, suffix = self._tokenize.prefix, self._tokenize.suffix
+        ids = tokenized.ids[window.start : window.end]
+        if not len(ids) and not prefix.size and not suffix.size:
+            ids = np.asarray([self.tokenizer.pad_token_id or 0])  # a model must be fed something
+        feature: dict[str, Any] = {"input_ids": np.concatenate((prefix[0], ids, suffix[0]))}
+        feature["attention_mask"] = np.ones_like(feature["input_ids"])
+        if "token_type_ids" in self.tokenizer.model_input_names:
+            feature["token_type_ids"] = np.concatenate((prefix[1], np.zeros_like(ids), suffix[1]))
+        own = slice(window.own_start, window.own_end)
+        place = prefix.shape[1] + window.own_start - window.start
+        carried = (
+            {"labels": (labels, IGNORED)}
+            if labels is not None
+            else {"unit_starts": (tokenized.starts, -1), "unit_ends": (tokenized.ends, -1)}
+        )
+        for key, (values, filler) in carried.items():
+            feature[key] = np.full(len(feature["input_ids"]), filler, dtype=np.int64)
+            feature[key][place : place + window.own_end - window.own_start] = values[own]
+        return feature
+
+    def _mass(self, labels: Tensor) -> Tensor:
+        """Over how much the loss is a mean: labelled units, or the sum of their weights."""
+        known = labels != IGNORED
+        if self._weights is None:
+            return known.sum()
+        return (self._weights.to(labels.device)[labels.clamp(min=0)] * known).sum()
+
+
+def _fed(batch: Batch) -> Batch:
+    return {key: value for key, value in batch.items() if key != "labels" and key not in _UNITS}
+
+
+def _label_weights(names: Sequence[str], inventory: Inventory, recipe: Recipe) -> Tensor | None:
+    """A weight for each label: by type from a mapping, or `balanced`: words / (labels * words of this label)."""
+    chosen = recipe.class_weights
+    if chosen is None:
+        return None
+    if isinstance(chosen, Mapping):
+        unknown = [key for key in chosen if key != "O" and key not in inventory.labels and key not in names]
+        if unknown:
+            raise SpecError(
+                f"class_weights names {unknown[0]!r}, which is no entity type of the training data",
+                f"the types are: {', '.join(inventory.labels)} (and O)",
+            )
+        return torch.tensor([float(chosen.get(name, chosen.get(name[2:] or name, 1.0))) for name in names])
+    counts = torch.tensor([float(inventory.facts["tags"].get(name, 0)) for name in names])
+    present = counts > 0
+    balanced = counts.sum() / (present.sum() * counts.clamp(min=1.0))
+    return torch.where(present, balanced, torch.ones(()))  # a label that never occurs is never weighed

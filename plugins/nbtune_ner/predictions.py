@@ -1,0 +1,48 @@
+"""What a prediction of `ner` is."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from nbtune.api import Example
+from nbtune_ner.reading import Span
+from nbtune_ner.words import touched
+
+
+class _Place(TypedDict):
+    start: int
+    end: int
+    type: str
+    text: str
+    confidence: float
+
+
+class Entity(_Place, total=False):
+    """A found entity. Offsets are characters; `tokens` (first, after the last) is there for token input.
+
+    `confidence` is the mean probability of the labels of its words.
+    """
+
+    tokens: list[int]
+
+
+class Prediction(TypedDict):
+    """The entities of a text in order, and how many of them began with an I that conlleval's rule made a B."""
+
+    entities: list[Entity]
+    repaired: int
+
+
+def entity_at(example: Example, start: int, end: int, kind: str, confidence: float) -> Entity:
+    """The entity at these characters of an example; given tokens are found from them."""
+    entity = Entity(
+        start=start, end=end, type=kind, text=example.inputs["text"][start:end], confidence=round(confidence, 6)
+    )
+    if example.inputs["given"] == "tokens":
+        entity["tokens"] = list(touched(example.inputs["words"], start, end))
+    return entity
+
+
+def found_spans(prediction: Prediction) -> list[Span]:
+    """The entities of a prediction as (start, end, type)."""
+    return [(entity["start"], entity["end"], entity["type"]) for entity in prediction["entities"]]
