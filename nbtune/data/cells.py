@@ -124,6 +124,11 @@ def spelled_lists(cells: Iterable[Any]) -> list[list[Any] | None] | None:
     return lists if any(spelled is not None for spelled in lists) else None
 
 
+def with_article(noun: str) -> str:
+    """A noun as a sentence needs it: "an int", "a list"."""
+    return f"{'an' if noun[:1] in 'aeiouA' else 'a'} {noun}"
+
+
 def shorten(value: Any, longest: int = 40) -> str:
     """A value as it may stand in a message: quoted if text, cut if long."""
     text = repr(value if isinstance(value, (str, int, float)) else str(value))
@@ -146,8 +151,8 @@ def _refuse(value: Any, wanted: str) -> None:
     if isinstance(value, dict):
         raise ValueError(f"is a dict, not {wanted}")
     if isinstance(value, Iterable) and not isinstance(value, str):
-        name = "list" if isinstance(value, (list, np.ndarray)) else type(value).__name__
-        raise ValueError(f"is a {name}, not {wanted}")
+        name = "list" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"is {with_article(name)}, not {wanted}")
 
 
 def _plain(value: Any) -> str:

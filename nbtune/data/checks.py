@@ -29,7 +29,7 @@ def check(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Invent
     ]
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        more = f" (and {len(errors) - 1} more such findings)" if len(errors) > 1 else ""
+        more = f" (and {len(errors) - 1} more such finding{_s(len(errors) - 1)})" if len(errors) > 1 else ""
         raise DataError(errors[0].message + more, errors[0].remedy)
     order = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(findings, key=lambda finding: order[finding.severity]))
@@ -85,7 +85,7 @@ def _duplicates(task: Task, parts: Mapping[Part, Sequence[Example]]) -> Iterator
             if rows:
                 yield Finding(
                     "warning",
-                    f"{len(rows):,} of the {len(examples):,} {part} examples are also in the {_called(other)} data"
+                    f"{len(rows):,} of the {len(examples):,} {part} examples {_are(len(rows))} also in the {_called(other)} data"
                     f" ({rows_in_words(rows)})",
                     f"the score may be too good: take them out of {other} or {part}",
                     rows=tuple(rows[:_ROWS_KEPT]),
@@ -102,7 +102,8 @@ def _repeats(train: Mapping[str, Sequence[Example]]) -> Iterator[Finding]:
         rows = sorted(example.row for same in contrary for example in same)
         yield Finding(
             "warning",
-            f"{len(contrary):,} inputs are in the training data more than once, with different targets"
+            f"{len(contrary):,} input{_s(len(contrary))} {_are(len(contrary))} in the training data more than once,"
+            " with different targets"
             f" ({rows_in_words(rows)})",
             "decide which target is right: the model cannot learn both",
             rows=tuple(rows[:_ROWS_KEPT]),
@@ -112,7 +113,7 @@ def _repeats(train: Mapping[str, Sequence[Example]]) -> Iterator[Finding]:
     if extra:
         yield Finding(
             "note",
-            f"{len(extra):,} training examples repeat an earlier one ({rows_in_words(extra)})",
+            f"{len(extra):,} training example{_s(len(extra))} repeat{'s' if len(extra) == 1 else ''} an earlier one ({rows_in_words(extra)})",
             "drop them if they are there by mistake",
             rows=tuple(extra[:_ROWS_KEPT]),
             count=len(extra),
@@ -128,7 +129,7 @@ def _imbalance(inventory: Inventory) -> Iterator[Finding]:
         shown = ", ".join(f"{label} ({counts[label]})" for label in rare[:_ROWS_SHOWN])
         yield Finding(
             "note",
-            f"{len(rare):,} label{'' if len(rare) == 1 else 's'} with fewer than 5 training examples: {shown}"
+            f"{len(rare):,} label{_s(len(rare))} with fewer than 5 training examples: {shown}"
             + (", ..." if len(rare) > _ROWS_SHOWN else ""),
             "the model will hardly learn them: add examples, or join them with another label",
             count=len(rare),
@@ -146,7 +147,15 @@ def _called(part: Part) -> str:
     return "training" if part == "train" else part
 
 
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
 def rows_in_words(rows: Sequence[int]) -> str:
     """The first few rows by number."""
     shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
-    return f"row{'' if len(rows) == 1 else 's'} {shown}{', ...' if len(rows) > _ROWS_SHOWN else ''}"
+    return f"row{_s(len(rows))} {shown}{', ...' if len(rows) > _ROWS_SHOWN else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbtune.data.cells import with_article
 from nbtune.data.conll import looks_like_conll, read_conll
 from nbtune.data.delimited import guess_delimiter, read_delimited, refuse_repeats
 from nbtune.data.files import FileSettings, decode, load
@@ -142,4 +143,6 @@ def _damaged(name: str, kind: str, truncated: bool, error: Exception) -> DataErr
     if truncated:
         return DataError(f"{name} is a truncated {kind} file: its end is missing", "copy or download it again")
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return DataError(f"{name} is not a {kind} file, or a damaged one: {reason}", "copy or download it again")
+    return DataError(
+        f"{name} is not {with_article(kind)} file, or a damaged one: {reason}", "copy or download it again"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,8 +72,7 @@ def prepare(
     for part, examples in parts.items():
         if not examples:
             raise DataError(f"the {part} data has no example that the task {task.name!r} can use", "give more rows")
-    described = ", ".join(table.description for table in tables.values())
-    return Prepared(parts, raw, inventory, chosen, findings, described, made)
+    return Prepared(parts, raw, inventory, chosen, findings, _described(data, tables, implied), made)
 
 
 def read_for_scoring(
@@ -176,6 +176,14 @@ def _gather(
             tables[part] = found[part]
             implied.add(part)
     return tables, implied
+
+
+def _described(data: Any, tables: Mapping[Part, Table], implied: set[Part]) -> str:
+    """One source with its parts in a few words; otherwise each table."""
+    if isinstance(data, (str, os.PathLike)) and implied == set(tables) - {"train"} and implied:
+        sizes = ", ".join(f"{part} {len(table):,}" for part, table in tables.items())
+        return f"{os.fspath(data)} ({sizes} rows)"
+    return ", ".join(table.description for table in tables.values())
 
 
 def _single(tables: Tables, part: Part) -> Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtune.data.cells import is_missing, spelled_lists
+from nbtune.data.cells import is_missing, spelled_lists, with_article
 from nbtune.data.delimited import refuse_repeats
 from nbtune.data.files import locate
 from nbtune.data.folders import PART_NAMES, part_of, read_folder
@@ -44,7 +44,7 @@ def open_source(
         return _named(source, task, namespace or {}, labelled)
     if isinstance(source, os.PathLike):
         return _path(os.fspath(source), labelled)
-    return from_object(source, f"a {type(source).__name__}")
+    return from_object(source, with_article(type(source).__name__))
 
 
 def from_object(value: Any, name: str) -> Tables:
@@ -94,7 +94,7 @@ def _named(source: str, task: Task, namespace: Mapping[str, Any], labelled: bool
         raise DataError(
             f"{name!r} is a web address", "download it first, or read it with pandas and give the DataFrame"
         )
-    if name in namespace:
+    if name in namespace and (_is_data(namespace[name]) or not Path(name).exists()):
         return from_object(namespace[name], name if _is_data(namespace[name]) else _described(name, namespace[name]))
     if name.isidentifier() and not Path(name).exists():
         raise _no_variable(name, namespace)
@@ -173,7 +173,7 @@ def _from_rows(rows: Sequence[Any], name: str) -> pd.DataFrame:
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise DataError(
-                f"{name}: row {number} is a {type(row).__name__}, not a dict",
+                f"{name}: row {number} is {with_article(type(row).__name__)}, not a dict",
                 'write each row as {"text": ..., "label": ...}',
             )
     return frame_of(rows)
@@ -222,8 +222,7 @@ def _is_data(value: Any) -> bool:
 
 
 def _described(name: str, value: Any) -> str:
-    kind = type(value).__name__
-    return f"the variable {name!r} (a{'n' if kind[:1] in 'aeiou' else ''} {kind})"
+    return f"the variable {name!r} ({with_article(type(value).__name__)})"
 
 
 def data_names(namespace: Mapping[str, Any]) -> list[str]:

@@ -77,6 +77,8 @@ def _units(task: Task, examples: Sequence[Example]) -> list[_Unit]:
 
 
 def _stratum(task: Task, examples: Sequence[Example], positions: Sequence[int]) -> str:
+    if len(positions) == 1:
+        return task.stratum(examples[positions[0]])
     counts = Counter(task.stratum(examples[position]) for position in positions)
     return min(counts, key=lambda stratum: (-counts[stratum], stratum))
 

@@ -200,7 +200,9 @@ def _details(state: RunState, *, scores: bool) -> Markup:
 def _next(state: RunState, folder: str) -> Markup:
     assert state.ended is not None
     name = state.started.run if state.started else ""
-    said = f"{state.ended.reason}, after {state.ended.step:,} steps in {duration(state.ended.seconds)}"
+    said = state.ended.reason
+    if state.started is not None:
+        said += f", after {state.ended.step:,} steps in {duration(state.ended.seconds)}"
     if state.best is not None:
         said += f"; best {state.headline} {number(state.best.metrics.get(state.headline))} at step {state.best.step:,}"
     lines = [tag("div", said, css="nbtune-soft")]

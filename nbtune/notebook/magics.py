@@ -53,7 +53,8 @@ class Nbtune(Magics):
     ).tag(config=True)
 
     def __init__(self, shell: Any, **traits: Any) -> None:
-        self._environment = os.environ.get(_RUNS_DIR)
+        self._environment: str | None = None
+        self._overridden = False
         self._faults = Faults()
         self._drawn = DrawnAs(shell)
         super().__init__(shell, **traits)
@@ -61,11 +62,15 @@ class Nbtune(Magics):
     @observe("runs_dir")
     def _use_runs_dir(self, change: Any) -> None:
         # plain Python cells (nbtune.load) must look in the same place
+        if not self._overridden:
+            self._environment = os.environ.get(_RUNS_DIR)
+        self._overridden = bool(change["new"])
         _set_environment(_RUNS_DIR, change["new"] or self._environment)
 
     def close(self) -> None:
         """Undo what the settings changed outside this object."""
-        _set_environment(_RUNS_DIR, self._environment)
+        if self._overridden:
+            _set_environment(_RUNS_DIR, self._environment)
 
     @no_var_expand
     @needs_local_scope

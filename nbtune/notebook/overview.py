@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from nbtune.drawing import Markup, callout, fold, markdown_table, panel, shorten, table, tag, text_table
 from nbtune.notebook.arguments import Command
 from nbtune.notebook.picture import Picture
-from nbtune.tasks.registry import registry
 from nbtune.values import Column
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def welcome(commands: tuple[Command, ...], verbs: tuple[Command, ...]) -> Pictur
 
 def tasks_picture() -> Picture:
     """Every task with its columns, score and package; and what failed to load, with the reason."""
+    from nbtune.tasks.registry import registry  # brings pydantic and numpy, which loading must not wait for
+
     found = registry()
     columns = ("task", "what it learns", "columns", "headline", "package", "version")
     rows = [

@@ -44,7 +44,9 @@ def run_line(state: RunState) -> str:
     """Where the run stands, in one line."""
     parts = [f"{_name(state)}: {state.status}"]
     if state.ended is not None:
-        parts.append(f"{state.ended.reason}, {state.ended.step:,} steps in {duration(state.ended.seconds)}")
+        parts.append(state.ended.reason)
+        if state.started is not None:
+            parts.append(f"{state.ended.step:,} steps in {duration(state.ended.seconds)}")
     elif state.started is not None:
         parts.append(f"epoch {min(state.epoch, state.started.epochs):.2f}/{state.started.epochs}")
         parts.append(f"step {state.step:,}/{state.started.total_steps:,}")

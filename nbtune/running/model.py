@@ -16,7 +16,7 @@ from nbtune.errors import ModelError
 from nbtune.running.folder import write_atomically
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Forward, Head, Recipe
-from nbtune.tasks.pretrained import Pretrained, quiet
+from nbtune.tasks.pretrained import Pretrained, hub_name, pretrained, quiet
 from nbtune.tasks.registry import registry
 from nbtune.tasks.task import Task
 from nbtune.training import adapters
@@ -67,6 +67,7 @@ def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: R
     aside.mkdir()
     with quiet():
         if adapters.is_lora(head):
+            adapters.name_base(head, hub_name(spec.model))
             head.model.config.save_pretrained(aside)  # type: ignore[union-attr, operator]  # peft leaves it out
         head.model.save_pretrained(aside)  # type: ignore[operator]  # a transformers or peft model
         head.tokenizer.save_pretrained(aside)
@@ -119,8 +120,15 @@ def open_model(
     task = registry().task(card["task"]).configured(card["options"])
     facts = card["inventory"]
     inventory = Inventory(labels=tuple(facts["labels"]), counts=facts["counts"], facts=facts["facts"])
-    base = Pretrained(folder.name, str(path), trust_remote_code)
+    adapted = (path / "adapter_config.json").is_file()
+    base = (
+        pretrained(card["base"], trust_remote_code=trust_remote_code)
+        if adapted
+        else Pretrained(folder.name, str(path), trust_remote_code)
+    )
     head = task.head(base, inventory, Recipe(**card["recipe"]))
+    if adapted:
+        adapters.load_lora(head, path)
     _load_extra(head, path)
     head.restore(card["state"])
     head.load_assets(path)

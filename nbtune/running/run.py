@@ -229,7 +229,7 @@ class Run:
         return read_for_scoring(
             model.task,
             data,
-            part=part,  # type: ignore[arg-type]  # test or predict
+            part=part,
             columns={**self.spec.columns, **(columns or {})},
             inventory=model.inventory,
             namespace=namespace,

@@ -31,7 +31,7 @@ from nbtune.training import adapters, checkpoints
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.loop import Job, LoopSettings, Stop, set_training, train
-from nbtune.values import Example, Feature
+from nbtune.values import Example, Feature, Part
 
 CHUNK = 500
 """Examples encoded or predicted between two looks at `control`."""
@@ -176,7 +176,7 @@ def _evaluate(plan: Plan, head: Head, device: Device) -> Generator[Preparing, No
 def _final_report(plan: Plan, job: Job) -> Report:
     """Scores on the test data, or on the validation data with a word of caution."""
     prepared = plan.prepared
-    part = "test" if prepared.parts.get("test") else "validation"
+    part: Part = "test" if prepared.parts.get("test") else "validation"
     notes = []
     if part == "validation":
         notes.append("these are the examples that chose the best checkpoint, so the scores are a little too good")

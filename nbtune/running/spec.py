@@ -156,7 +156,9 @@ def write_spec(spec: RunSpec) -> str:
     """The spec as TOML; settings that are None are left out."""
     import tomli_w
 
-    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    content = spec.model_dump(mode="json", exclude_none=True)
+    content.setdefault("clip", 0)  # left out it would mean the default
+    return tomli_w.dumps(content)
 
 
 def interval(value: str | int) -> tuple[float | None, int | None]:

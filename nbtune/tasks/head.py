@@ -92,7 +92,7 @@ class Head(ABC):
 
         results = forward(features())
         for position, example in enumerate(examples):
-            own = []
+            own: list[Any] = []
             # the first output of an example is pulled before its count is known: pulling is what encodes it
             while len(counts) <= position or len(own) < counts[position]:
                 own.append(next(results))

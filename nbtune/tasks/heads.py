@@ -34,8 +34,8 @@ class SequenceHead(Head):
     a list of names (`multi`) or a number (`number`). `decode` gives `LabelScores` (softmax and the most probable
     label, or a sigmoid each and the labels that reach `thresholds`), or the number as a float.
 
-    Numbers are learned on the scale of `inventory.facts["mean"]` and `["std"]`, where given: the new layer starts at
-    the mean, and the loss is in squared standard deviations. The model's own output keeps the scale of the data.
+    Numbers are learned as deviations from `inventory.facts["mean"]` in units of `["std"]`, where given, so the loss is
+    in squared standard deviations. What the model answers keeps the scale of the data.
     """
 
     def __init__(self, base: Pretrained, inventory: Inventory, recipe: Recipe, *, kind: Kind = "single") -> None:
@@ -58,7 +58,7 @@ class SequenceHead(Head):
         )
         self._give_pad_token()
         if kind == "number":
-            self._start_at_mean()
+            self._standardise()
 
     def encode(self, examples: Sequence[Example], *, training: bool) -> list[list[Feature]]:
         texts = [example.inputs["text"] for example in examples]
@@ -128,19 +128,51 @@ class SequenceHead(Head):
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = self.tokenizer.pad_token_id
 
-    def _start_at_mean(self) -> None:
-        """Give the new last layer the mean and spread of the targets, so that only the differences are learned."""
-        scale = [float(self.inventory.facts.get("mean", 0.0)), self._scale]
+    def _standardise(self) -> None:
+        """Let the last layer learn standardised numbers, whatever the scale of the data."""
         config: Any = self.model.config
-        if getattr(config, "target_scale", None) == scale:  # trained weights: this is a saved model
-            return
-        config.target_scale = scale
-        for module in self.model.modules():
+        trained = getattr(config, "target_scale", None) is not None  # a saved model, on the scale of its data
+        config.target_scale = [float(self.inventory.facts.get("mean", 0.0)), self._scale]
+        for name, module in list(self.model.named_modules()):
             if isinstance(module, nn.Linear) and module.out_features == 1:
-                with torch.no_grad():
-                    module.weight.mul_(self._scale)
-                    if module.bias is not None:
-                        module.bias.fill_(scale[0])
+                self.model.set_submodule(name, _Standardised(module, *config.target_scale, trained=trained))
+
+
+class _Standardised(nn.Linear):
+    """A last layer with parameters for standardised numbers, which answers, and is saved, on the scale of the data.
+
+    Adam steps by the learning rate whatever the gradient, so a plain layer would learn targets of 0 to 100 a hundred
+    times slower than targets of 0 to 1. Saved, it is a plain layer, so the model needs no nbtune to give the same.
+    """
+
+    def __init__(self, layer: nn.Linear, mean: float, spread: float, *, trained: bool) -> None:
+        super().__init__(layer.in_features, layer.out_features, bias=layer.bias is not None)
+        self.mean = mean if layer.bias is not None else 0.0  # a plain layer without a bias could not hold it
+        self.spread = spread
+        values = {key: value.detach().clone() for key, value in layer.named_parameters()}
+        if trained:
+            self.load_state_dict(values)
+            return
+        with torch.no_grad():
+            for key, parameter in self.named_parameters():
+                parameter.copy_(values[key])
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+        return super().forward(input) * self.spread + self.mean
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[no-untyped-call]
+        destination[f"{prefix}weight"] = destination[f"{prefix}weight"] * self.spread
+        if self.bias is not None:
+            destination[f"{prefix}bias"] = destination[f"{prefix}bias"] * self.spread + self.mean
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        own = {key: value for key, value in state_dict.items() if key.startswith(prefix)}
+        if f"{prefix}weight" in own:
+            own[f"{prefix}weight"] = own[f"{prefix}weight"] / self.spread
+        if f"{prefix}bias" in own:
+            own[f"{prefix}bias"] = (own[f"{prefix}bias"] - self.mean) / self.spread
+        super()._load_from_state_dict(own, prefix, *rest)  # type: ignore[no-untyped-call]
 
 
 def class_weight_tensor(inventory: Inventory, recipe: Recipe, kind: Kind = "single") -> Tensor | None:

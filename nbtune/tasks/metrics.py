@@ -79,9 +79,8 @@ class MetricSet:
         for position, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
             counts = np.asarray(self.tally(example, prediction), dtype=np.float64)
             if counts.shape != (len(self.columns),):
-                raise PluginError(
-                    f"tally gave {counts.size} counts for {len(self.columns)} columns ({', '.join(self.columns[:6])} ...)"
-                )
+                names = ", ".join(self.columns[:6])
+                raise PluginError(f"tally gave {counts.size} counts for {len(self.columns)} columns ({names} ...)")
             table[position] = counts
         return table
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nbtune.errors import ModelError, did_you_mean
 
@@ -69,13 +69,13 @@ class Pretrained:
     def config(self) -> PreTrainedConfig:
         from transformers import AutoConfig
 
-        return self._fetch(AutoConfig.from_pretrained)
+        return cast("PreTrainedConfig", self._fetch(AutoConfig.from_pretrained))
 
     @functools.cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         from transformers import AutoTokenizer
 
-        return self._fetch(AutoTokenizer.from_pretrained)
+        return cast("PreTrainedTokenizerBase", self._fetch(AutoTokenizer.from_pretrained))
 
     @property
     def longest(self) -> int:
@@ -100,7 +100,8 @@ class Pretrained:
         import transformers
 
         auto = getattr(transformers, _AUTO[architecture])
-        return self._fetch(auto.from_pretrained, dtype=torch.float32, use_safetensors=True, **config)
+        model = self._fetch(auto.from_pretrained, dtype=torch.float32, use_safetensors=True, **config)
+        return cast("PreTrainedModel", model)
 
     def _fetch(self, load: Any, **settings: Any) -> Any:
         try:
@@ -132,10 +133,17 @@ def pretrained(name: str, *, trust_remote_code: bool = False) -> Pretrained:
     return Pretrained(name, name, trust_remote_code)
 
 
+def hub_name(name: str) -> str:
+    """What the hub calls an alias; any other name unchanged."""
+    return ALIASES[name].hub if name in ALIASES else name
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence the progress bars, load reports and warnings of transformers inside the block."""
-    from transformers.utils import logging as reports
+    from transformers.utils import logging as transformers_logging
+
+    reports: Any = transformers_logging  # untyped
 
     verbosity, bars = reports.get_verbosity(), reports.is_progress_bar_enabled()
     hub = logging.getLogger("huggingface_hub")

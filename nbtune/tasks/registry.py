@@ -76,7 +76,8 @@ class Registry:
             known = {"run": run, "control": control}
             try:
                 arguments = {name: known[name] for name in implementation.argnames}
-                found.extend(implementation.function(**arguments) or ())
+                watchers: Any = implementation.function(**arguments)
+                found.extend(watchers or ())
             except Exception as error:  # a stranger's code
                 self._fail(implementation.plugin_name, "", f"nbtune_watchers raised {_describe(error)}")
         return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
@@ -69,7 +71,9 @@ def add_lora(head: Head, settings: LoraSettings) -> None:
         modules_to_save=list(_new_parts(head)) or None,
     )
     try:
-        head.model = get_peft_model(head.model, config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft's own use of transformers, nothing a user can change
+            head.model = get_peft_model(head.model, config)
     except ValueError as error:
         raise SpecError(
             f"LoRA finds no module named {', '.join(targets[:3])}", "leave out lora targets to adapt every linear layer"
@@ -80,6 +84,21 @@ def merge_lora(head: Head) -> None:
     """Fold the adapters into the weights and take them off; nothing happens without adapters."""
     if is_lora(head):
         head.model = head.model.merge_and_unload()  # type: ignore[operator]  # peft's method
+
+
+def load_lora(head: Head, folder: Path) -> None:
+    """Put the adapters that were saved unmerged in `folder` onto a fresh `head.model`."""
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        head.model = PeftModel.from_pretrained(head.model, str(folder))
+
+
+def name_base(head: Head, name: str) -> None:
+    """Record which model the adapters belong to; by default peft would write a path of this machine."""
+    for config in head.model.peft_config.values():  # type: ignore[operator]  # peft's attribute
+        config.base_model_name_or_path = name
 
 
 def is_lora(head: Head) -> bool:

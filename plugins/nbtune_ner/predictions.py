@@ -38,7 +38,7 @@ def entity_at(example: Example, start: int, end: int, kind: str, confidence: flo
     entity = Entity(
         start=start, end=end, type=kind, text=example.inputs["text"][start:end], confidence=round(confidence, 6)
     )
-    if example.inputs["given"] == "tokens":
+    if "tokens" in example.inputs:
         entity["tokens"] = list(touched(example.inputs["words"], start, end))
     return entity
 

@@ -1,7 +1,7 @@
 """Cells of a table to examples: tokens with tags, or a text with character spans.
 
-An example's inputs are `text`, `words` ([start, end] of each, in characters) and `given`: "tokens" where the words are
-the user's own, "text" where they were found in it. Its target is a list of [start, end, type], in characters, in order.
+An example's inputs are `text`, `words` ([start, end] of each, in characters) and, where the words are the user's own
+and were not found in the text, `tokens`: the words themselves. Its target is a list of [start, end, type], in characters, in order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def read_tokens(cell: Any) -> dict[str, Any]:
     if not tokens:
         raise ValueError("is empty")
     text, words = join_words(tokens)
-    return {"text": clean_text(text), "words": words, "given": "tokens"}
+    text = clean_text(text)
+    return {"text": text, "words": words, "tokens": [text[start:end] for start, end in words]}
 
 
 def read_text(cell: Any) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def read_text(cell: Any) -> dict[str, Any]:
         ValueError: the cell is missing, blank or not a text.
     """
     text = clean_text(cell)
-    return {"text": text, "words": find_words(text), "given": "text"}
+    return {"text": text, "words": find_words(text)}
 
 
 def tag_spans(cell: Any, inputs: Mapping[str, Any], scheme: Scheme, names: Sequence[str] | None) -> list[list[Any]]:

@@ -59,7 +59,7 @@ def seqeval_report(pairs: Sequence[tuple[Sequence[Span], Sequence[Span]]]) -> st
 
 
 def _groups(wanted: Sequence[Span], found: Sequence[Span]) -> list[tuple[list[Span], list[Span]]]:
-    """Gold and found spans that hang together by overlaps: seqeval's time grows with the square of a text's entities."""
+    """Gold and found spans that overlap, together: seqeval takes time with the square of the entities of a text."""
     groups: list[tuple[list[Span], list[Span]]] = []
     reached = 0
     for span, side in sorted([*((span, 0) for span in wanted), *((span, 1) for span in found)]):

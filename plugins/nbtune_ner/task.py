@@ -101,10 +101,15 @@ class Ner(Task):
                 'name them: [columns] tokens = "...", tags = "...", or [columns] text = "...", entities = "..."',
             )
         by_tokens = "tokens" in columns and ("tags" in columns or "text" not in columns or "entities" not in columns)
-        kept = ("tokens", "tags") if by_tokens else ("text", "entities")
+        # a column called "label" may have been taken for the target of the other form
+        kept = (
+            {"tokens": "tokens", "tags": "tags" if "tags" in columns else "entities"}
+            if by_tokens
+            else {"text": "text", "entities": "entities" if "entities" in columns else "tags"}
+        )
         return ColumnMap(
-            {name: columns.names[name] for name in kept if name in columns},
-            {name: columns.reasons[name] for name in kept if name in columns.reasons},
+            {name: columns.names[guessed] for name, guessed in kept.items() if guessed in columns},
+            {name: columns.reasons[guessed] for name, guessed in kept.items() if guessed in columns.reasons},
         )
 
     def read(self, table: pd.DataFrame, columns: ColumnMap, part: Part) -> Iterator[Example | Problem]:
@@ -230,7 +235,7 @@ def _word_tags(example: Example) -> list[str]:
 
 def _inside_words(example: Example) -> int:
     """How many entities begin or end inside a word."""
-    if example.inputs["given"] == "tokens" or not example.target:
+    if "tokens" in example.inputs or not example.target:
         return 0
     starts = {start for start, _ in example.inputs["words"]}
     ends = {end for _, end in example.inputs["words"]}

@@ -52,7 +52,7 @@ class UnitTokenizer:
 
     def __call__(self, examples: Sequence[Example]) -> Iterator[Tokenized]:
         """The tokens of each example, in order."""
-        given = [not self._joins_words and example.inputs["given"] == "tokens" for example in examples]
+        given = [not self._joins_words and "tokens" in example.inputs for example in examples]
         by_word = self._tokenize_words([e.inputs for e, split in zip(examples, given, strict=True) if split])
         by_text = self._tokenize_texts([e.inputs for e, split in zip(examples, given, strict=True) if not split])
         return (next(by_word if split else by_text) for split in given)
@@ -65,7 +65,7 @@ class UnitTokenizer:
     def _tokenize_words(self, inputs: Sequence[Mapping[str, Any]]) -> Iterator[Tokenized]:
         if not inputs:
             return
-        batch = [[row["text"][start:end] for start, end in row["words"]] for row in inputs]
+        batch = [row["tokens"] for row in inputs]
         encoded = self._encode(batch, is_split_into_words=True)
         for index, row in enumerate(inputs):
             ids, word_of = encoded["input_ids"][index], encoded.word_ids(index)
@@ -80,7 +80,7 @@ class UnitTokenizer:
     def _tokenize_texts(self, inputs: Sequence[Mapping[str, Any]]) -> Iterator[Tokenized]:
         if not inputs:
             return
-        spaced = [_spaced(row) if row["given"] == "tokens" else None for row in inputs]
+        spaced = [_spaced(row) if "tokens" in row else None for row in inputs]
         texts = [row["text"] if own is None else own[0] for row, own in zip(inputs, spaced, strict=True)]
         encoded = self._encode(texts, return_offsets_mapping=True)
         for index, (row, own) in enumerate(zip(inputs, spaced, strict=True)):
@@ -133,7 +133,7 @@ def _spaced(row: Mapping[str, Any]) -> tuple[str, Ints]:
     words = _pairs(row["words"])
     lengths = words[:, 1] - words[:, 0]
     ends = np.cumsum(lengths + 1) - 1
-    return " ".join(row["text"][start:end] for start, end in row["words"]), np.stack((ends - lengths, ends), axis=1)
+    return " ".join(row["tokens"]), np.stack((ends - lengths, ends), axis=1)
 
 
 def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:

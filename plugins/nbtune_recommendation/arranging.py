@@ -11,7 +11,7 @@ from nbtune.api import Example, Part
 from nbtune_recommendation.catalogue import Catalogue, Liking, in_order
 
 STRETCH = 10
-"""How many items of a training stretch are to be predicted; those before them are history only."""
+"""How many items of a training stretch are to be predicted at least; those before them may be history only."""
 
 
 def by_user(examples: Sequence[Example]) -> dict[str, list[Example]]:
@@ -37,18 +37,21 @@ def stretches(examples: Sequence[Example], catalogue: Catalogue, likes: Liking, 
             latest[position] = row
         items = list(latest)
         liked = [int(likes(row)) for row in latest.values()]
-        for start in range(1, len(items), STRETCH):
-            stop = min(start + STRETCH, len(items))
-            begin = _begin(liked, start, history)
-            # something liked to predict, and something liked before it
-            if any(liked[begin : stop - 1]) and any(liked[start:stop]):
+        start = 0
+        while start < len(items):
+            before = [item for item, good in zip(items[:start], liked[:start], strict=True) if good][-history:]
+            stop = start + history - len(before) + STRETCH
+            body, good = items[start:stop], liked[start:stop]
+            # one to be predicted, and one to predict it from
+            if sum(good) and sum(good) + len(before) > 1:
                 inputs = {
                     "user": user,
-                    "items": items[begin:stop],
-                    "liked": liked[begin:stop],
-                    "start": start - begin,
+                    "items": [*before, *body],
+                    "liked": [*(1 for _ in before), *good],
+                    "start": len(before),
                 }
-                yield Example(inputs, None, latest[items[start]].row, user)
+                yield Example(inputs, None, latest[body[0]].row, user)
+            start = stop
 
 
 def rankings(examples: Sequence[Example], catalogue: Catalogue, likes: Liking, part: Part) -> Iterator[Example]:
@@ -123,15 +126,6 @@ def _cut_in_time(
         size = min(math.ceil(fractions[part] * len(examples)), len(rows) - 1)
         rows, parts[part] = rows[:-size], rows[-size:]
     return {"train": rows, **parts}
-
-
-def _begin(liked: Sequence[int], start: int, history: int) -> int:
-    """Where a stretch begins so that `history` liked items come before `start`."""
-    begin, found = start, 0
-    while begin > 0 and found < history:
-        begin -= 1
-        found += liked[begin]
-    return begin
 
 
 def _last_liked(rows: Sequence[Example], likes: Liking) -> int | None:

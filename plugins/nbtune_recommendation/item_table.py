@@ -31,9 +31,9 @@ def read_items(path: str, features: Sequence[str] | None) -> dict[str, dict[str,
         raise DataError(f"there is no table of items at {path!r}", "give the path of a CSV, TSV, JSONL or Parquet file")
     if file.suffix.lower() not in _FORMATS:
         raise DataError(f"the table of items {path!r} is not a known kind", f"use one of {', '.join(_FORMATS)}")
-    settings: dict[str, Any] = {".tsv": {"sep": "\t"}, ".jsonl": {"lines": True}}.get(file.suffix.lower(), {})
+    settings: dict[str, dict[str, Any]] = {".tsv": {"sep": "\t"}, ".jsonl": {"lines": True}}
     try:
-        table: pd.DataFrame = getattr(pd, _FORMATS[file.suffix.lower()])(file, **settings)
+        table: pd.DataFrame = getattr(pd, _FORMATS[file.suffix.lower()])(file, **settings.get(file.suffix.lower(), {}))
     except Exception as error:  # pandas' readers raise a dozen types
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"the table of items {path!r} cannot be read: {first}", "check the file") from error

@@ -29,23 +29,23 @@ class Towers(nn.Module):
     """What is learned beside the encoder.
 
     `centre` is taken from every item vector: the texts of a catalogue are alike, and what they share tells nothing.
-    A user is the mean of their items' vectors, an item that is n likes old weighing exp(-forgetting n).
+    A user is the mean of their items' vectors; an item that is n likes old weighs exp(-forgetting n).
     """
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.centre = nn.Parameter(torch.zeros(size))
-        # both are stored small, so that they move further than the encoder's weights at the same learning rate
-        self.tenth_log_scale = nn.Parameter(torch.tensor(math.log(20.0) / 10))
-        self.hundredth_forgetting = nn.Parameter(torch.tensor(0.0))
+        # both are kept at a tenth, so that they move further than the encoder's weights at the same learning rate
+        self.log_scale_tenth = nn.Parameter(torch.tensor(math.log(20.0) / 10))
+        self.forgetting_tenth = nn.Parameter(torch.tensor(-0.4))
 
     @property
     def scale(self) -> Tensor:
-        return (10 * self.tenth_log_scale).exp().clamp(max=LARGEST_SCALE)
+        return (10 * self.log_scale_tenth).exp().clamp(max=LARGEST_SCALE)
 
     @property
     def forgetting(self) -> Tensor:
-        return 100 * self.hundredth_forgetting
+        return F.softplus(10 * self.forgetting_tenth)
 
     def place(self, pooled: Tensor) -> Tensor:
         """Item vectors of length 1 from pooled texts, shape [items, size]."""
@@ -168,8 +168,8 @@ class TowersHead(RankingHead):
         vectors = self.item_vectors(catalogue, forward)
         return vector_matcher(
             vectors,
-            scale=float(self.towers.scale),
-            forgetting=float(self.towers.forgetting),
+            scale=self.towers.scale.item(),
+            forgetting=self.towers.forgetting.item(),
             latest=self.options.history,
         )
 

@@ -54,7 +54,7 @@ def test_a_label_seen_only_in_test_is_a_warning(toy: Task) -> None:
 
 
 def test_several_errors_are_counted(toy: Task) -> None:
-    with pytest.raises(DataError, match=r"the label 'x' .*\(and 1 more such findings\)"):
+    with pytest.raises(DataError, match=r"the label 'x' .*\(and 1 more such finding\)"):
         found(toy, train=many(a=9, b=9), validation=examples(("1", "x"), ("2", "y")))
 
 
@@ -69,14 +69,14 @@ def test_duplicates_across_parts_are_counted_and_named(toy: Task) -> None:
 def test_duplicates_between_validation_and_test_are_found_too(toy: Task) -> None:
     same = examples(("new", "a"))
     (finding,) = found(toy, train=many(a=9, b=9), validation=same, test=same)
-    assert finding.message == "1 of the 1 test examples are also in the validation data (row 0)"
+    assert finding.message == "1 of the 1 test examples is also in the validation data (row 0)"
 
 
 def test_one_text_with_two_labels_is_a_warning(toy: Task) -> None:
     warning, note = found(toy, train=[*many(a=9, b=9), *examples(("same", "a"), ("Same", "b"))])
-    assert warning.message == "1 inputs are in the training data more than once, with different targets (rows 0, 1)"
+    assert warning.message == "1 input is in the training data more than once, with different targets (rows 0, 1)"
     assert (warning.severity, note.severity) == ("warning", "note")
-    assert note.message == "1 training examples repeat an earlier one (row 1)"
+    assert note.message == "1 training example repeats an earlier one (row 1)"
 
 
 def test_rare_labels_and_imbalance_are_noted(toy: Task) -> None:

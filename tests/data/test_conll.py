@@ -86,7 +86,7 @@ def test_a_line_with_another_number_of_columns_is_named() -> None:
 
 def test_a_bio_corpus_with_a_stray_inside_tag_is_mended_and_counted() -> None:
     (finding,) = read_conll("a O\nb I-X\n\nc B-X\nd I-X\n", "a.conll").findings
-    assert finding.message == "a.conll: 1 sentences have an I- tag that continues nothing; it is read as B-"
+    assert finding.message == "a.conll: an I- tag that continues nothing is read as B- (sentences with one: 1)"
     assert (finding.severity, finding.rows, finding.count) == ("note", (0,), 1)
 
 
@@ -98,5 +98,6 @@ def test_no_sentences_are_refused() -> None:
 def test_conll_is_told_from_other_texts() -> None:
     assert looks_like_conll(CONLL2003)
     assert looks_like_conll("EU\tB-ORG\n \nPeter\tB-PER\n")
+    assert looks_like_conll("EU ORG\nsays O\n\nPeter PERSON\n")
     assert not looks_like_conll("text,label\n\na,b\n")
     assert not looks_like_conll("good what a day\n\nbad never again\n")

@@ -99,7 +99,7 @@ def test_something_else_called_parquet_is_refused(write: Write) -> None:
 
 
 def test_a_damaged_feather_file_is_refused(write: Write) -> None:
-    with pytest.raises(DataError, match=r"a\.feather is not a Arrow file, or a damaged one"):
+    with pytest.raises(DataError, match=r"a\.feather is not an Arrow file, or a damaged one"):
         read_file(Path(write("a.feather", feather(FRAME)[:-30])))
 
 

@@ -51,6 +51,7 @@ def test_a_folder_brings_its_parts(toy: Task, write: Write, tmp_path: Path) -> N
     write("test.csv", frame(6, 200).to_csv(index=False))
     prepared = prepare(toy, data=str(tmp_path))
     assert sizes(prepared.parts) == {"train": 40, "validation": 4, "test": 6}
+    assert prepared.data == f"{tmp_path} (train 40, validation 4, test 6 rows)"
     single = prepare(toy, data=frame(40), validation=str(tmp_path))
     assert sizes(single.parts) == {"train": 40, "validation": 4}
 

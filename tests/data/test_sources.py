@@ -66,7 +66,8 @@ def test_a_variable_goes_before_a_file_and_a_path_may_be_a_path(
     write("reviews", "text,label\nfrom file,x\n")
     monkeypatch.chdir(tmp_path)
     assert open_source("reviews", toy, namespace={"reviews": FRAME})["whole"].frame["text"].tolist() == ["a", "b"]
-    assert open_source("reviews", toy)["whole"].frame["text"].tolist() == ["from file"]
+    for scope in ({}, {"reviews": print}):
+        assert open_source("reviews", toy, namespace=scope)["whole"].frame["text"].tolist() == ["from file"]
     assert open_source(tmp_path / "reviews", toy)["whole"].frame["text"].tolist() == ["from file"]
 
 
@@ -86,7 +87,7 @@ def test_a_misspelt_variable_is_offered_the_nearest(toy: Task) -> None:
     [
         (3, r"the variable 'x' \(an int\) cannot be read as data"),
         ("text", r"the variable 'x' \(a str\) cannot be read as data"),
-        ([1, 2], r"the variable 'x' \(a list\): row 0 is a int, not a dict"),
+        ([1, 2], r"the variable 'x' \(a list\): row 0 is an int, not a dict"),
         ({"a": [1, 2], "b": [1]}, r"x has columns of different length \(a: 2, b: 1\)"),
         ({"a": 1}, r"the variable 'x' \(a dict\) holds neither columns nor parts of data"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "x has more than one column called 'a'"),

@@ -27,7 +27,7 @@ def words(count: int) -> list[list[int]]:
 
 def example(tags: Sequence[str]) -> Example:
     target = [[2 * a, 2 * b - 1, kind] for a, b, kind in read_tags(tags)]
-    inputs = {"text": " ".join("x" for _ in tags), "words": words(len(tags)), "given": "tokens"}
+    inputs = {"text": " ".join("x" for _ in tags), "words": words(len(tags)), "tokens": ["x"] * len(tags)}
     return Example(inputs, target)
 
 

@@ -33,7 +33,7 @@ def test_tokens_and_tags_become_a_text_with_spans() -> None:
     found = example({"tokens": ["Angela", "Merkel", "in", "Berlin"], "tags": ["B-PER", "I-PER", "O", "B-LOC"]})
     assert found.inputs["text"] == "Angela Merkel in Berlin"
     assert found.target == [[0, 13, "PER"], [17, 23, "LOC"]]
-    assert found.inputs["given"] == "tokens"
+    assert found.inputs["tokens"] == ["Angela", "Merkel", "in", "Berlin"]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,10 @@ def test_the_form_is_chosen_and_a_missing_column_named() -> None:
     assert set(task.adjust_columns(table, both).names) == {"tokens", "tags"}
     no_tags = ColumnMap({"tokens": "tokens", "text": "text", "entities": "entities"})
     assert set(task.adjust_columns(table, no_tags).names) == {"text", "entities"}
+    mistaken = ColumnMap({"text": "text", "tags": "label"}, {"tags": "its name"})
+    assert task.adjust_columns(table, mistaken) == ColumnMap(
+        {"text": "text", "entities": "label"}, {"entities": "its name"}
+    )
     with pytest.raises(DataError, match="neither tokens nor a text among the columns x, y"):
         task.adjust_columns(pd.DataFrame({"x": [1], "y": [2]}), ColumnMap({}))
     with pytest.raises(DataError, match="none for entities"):

@@ -27,10 +27,14 @@ EXAMPLES = [
     Example({"text": f"{word} {extra}"}, "pos" if i % 2 == 0 or word == "nice" else "neg", row=i)
     for i, (word, extra) in enumerate((w, e) for w in WORDS for e in ("film", "meal and a walk", "book"))
 ]
-METRICS = MetricSet(("right", "count"), lambda e, p: (float(p == e.target), 1), (Metric("accuracy", mean(0, 1)),), "accuracy")
+METRICS = MetricSet(
+    ("right", "count"), lambda e, p: (float(p == e.target), 1), (Metric("accuracy", mean(0, 1)),), "accuracy"
+)
 
 
-def make_job(tiny_model: str, control: Control | None = None, scores: list[float] | None = None, **settings: Any) -> Job:
+def make_job(
+    tiny_model: str, control: Control | None = None, scores: list[float] | None = None, **settings: Any
+) -> Job:
     torch.manual_seed(0)
     inventory = Inventory(labels=("neg", "pos"), counts={"neg": 12, "pos": 12})
     head = SequenceHead(pretrained(tiny_model), inventory, Recipe(max_length=32))

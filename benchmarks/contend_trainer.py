@@ -1,0 +1,162 @@
+"""The contender `transformers.Trainer`: a script as its documentation teaches it, on the same weights.
+
+Labels sit on the first subword of a word; padding is dynamic; the best epoch on the validation part is loaded at the
+end. Started by jobs.run.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from corpora import Corpus, Row
+from datasets import Dataset
+from datasets.utils.logging import disable_progress_bar
+from jobs import Job, Outcome, Settings, serve
+from seqeval.metrics import f1_score as entity_f1
+from sklearn.metrics import f1_score as label_f1
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    DataCollatorForTokenClassification,
+    DataCollatorWithPadding,
+    EvalPrediction,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from nbtune.tasks.pretrained import pretrained
+
+IGNORED = -100
+
+
+def work(job: Job) -> Outcome:
+    disable_progress_bar()
+    corpus, settings = job.read_corpus(), job.settings
+    source = pretrained("minilm-l6").source  # the folder of the alias: the very same weights
+    began = time.perf_counter()
+    set_seed(job.seed)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    names = dict(enumerate(corpus.labels))
+    kind = AutoModelForTokenClassification if corpus.task == "ner" else AutoModelForSequenceClassification
+    model = kind.from_pretrained(source, id2label=names, label2id={name: i for i, name in names.items()})
+    collator = DataCollatorForTokenClassification if corpus.task == "ner" else DataCollatorWithPadding
+    trainer = Trainer(
+        model=model,
+        args=arguments(job, settings, "entity_f1" if corpus.task == "ner" else "macro_f1"),
+        train_dataset=encode(corpus, corpus.train, tokenizer, settings.max_length),
+        eval_dataset=encode(corpus, corpus.validation, tokenizer, settings.max_length),
+        data_collator=collator(tokenizer),
+        processing_class=tokenizer,
+        compute_metrics=entity_scores(names) if corpus.task == "ner" else label_scores,
+    )
+    trainer.train()
+    seconds = time.perf_counter() - began
+    answers = answer(trainer, corpus, tokenizer, settings.max_length)
+    return Outcome(answers=answers, seconds=seconds, threads=torch.get_num_threads())
+
+
+def arguments(job: Job, settings: Settings, best: str) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=f"{job.folder}/trainer",
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=64,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=settings.warmup,  # below 1: a share of all steps
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        optim="adamw_torch_fused",
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_only_model=True,
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model=best,
+        greater_is_better=True,
+        seed=job.seed,
+        use_cpu=True,
+        dataloader_pin_memory=False,
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def encode(corpus: Corpus, rows: Sequence[Row], tokenizer: Any, max_length: int) -> Dataset:
+    """The rows as token ids with labels."""
+    index = {name: i for i, name in enumerate(corpus.labels)}
+
+    def words(batch: Mapping[str, Any]) -> Any:
+        encoded = tokenizer(batch["tokens"], is_split_into_words=True, truncation=True, max_length=max_length)
+        encoded["labels"] = [
+            [index[tags[word]] if first else IGNORED for word, first in first_subwords(encoded.word_ids(row))]
+            for row, tags in enumerate(batch["tags"])
+        ]
+        return encoded
+
+    def texts(batch: Mapping[str, Any]) -> Any:
+        encoded = tokenizer(batch["text"], truncation=True, max_length=max_length)
+        encoded["labels"] = [index[label] for label in batch["label"]]
+        return encoded
+
+    table = Dataset.from_list(list(rows))
+    return table.map(words if corpus.task == "ner" else texts, batched=True, remove_columns=table.column_names)
+
+
+def first_subwords(word_ids: Sequence[int | None]) -> list[tuple[int, bool]]:
+    """For each token its word, and whether it is that word's first; special tokens are nobody's first."""
+    before = [None, *word_ids[:-1]]
+    return [(-1, False) if word is None else (word, word != old) for word, old in zip(word_ids, before, strict=True)]
+
+
+def answer(trainer: Trainer, corpus: Corpus, tokenizer: Any, max_length: int) -> list[Any]:
+    """Labels of the test rows, which are given without theirs; a word beyond `max_length` is O."""
+    names = corpus.labels
+    ner = corpus.task == "ner"
+    inputs = [row["tokens" if ner else "text"] for row in corpus.test]
+    encoded = tokenizer(inputs, is_split_into_words=ner, truncation=True, max_length=max_length)
+    logits = trainer.predict(Dataset.from_dict(dict(encoded))).predictions
+    best = np.argmax(logits, axis=-1)
+    if not ner:
+        return [names[label] for label in best]
+    answers = []
+    for row, tokens in enumerate(inputs):
+        tags = ["O"] * len(tokens)
+        for place, (word, first) in enumerate(first_subwords(encoded.word_ids(row))):
+            if first:
+                tags[word] = names[best[row, place]]
+        answers.append(tags)
+    return answers
+
+
+def entity_scores(names: Mapping[int, str]) -> Any:
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        gold, found = prediction.label_ids, np.argmax(prediction.predictions, axis=-1)
+        kept = [labels != IGNORED for labels in gold]
+        return {
+            "entity_f1": entity_f1(
+                [[names[i] for i in labels[mask]] for labels, mask in zip(gold, kept, strict=True)],
+                [[names[i] for i in labels[mask]] for labels, mask in zip(found, kept, strict=True)],
+                zero_division=0,
+            )
+        }
+
+    return compute
+
+
+def label_scores(prediction: EvalPrediction) -> dict[str, float]:
+    found = np.argmax(prediction.predictions, axis=-1)
+    return {"macro_f1": float(label_f1(prediction.label_ids, found, average="macro", zero_division=0))}
+
+
+if __name__ == "__main__":
+    serve(work, sys.argv[1:])

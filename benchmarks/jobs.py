@@ -1,0 +1,97 @@
+"""What a contender is asked to do, and what it gives back; each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import corpora
+from corpora import Corpus
+
+HERE = Path(__file__).parent
+CONTENDERS: Mapping[str, str] = {"nbtune": "contend_nbtune.py", "Trainer": "contend_trainer.py"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train: set outright on both sides, so that no default of one is compared with a default of the other.
+
+    Both use AdamW (fused), a linear schedule, batches of like length, dynamic padding, float32, and keep the
+    checkpoint that is best on the validation part after an epoch (entity F1, or macro F1).
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int
+    rows: int | None = None
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    clip: float = 1.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.epochs} epochs, batch size {self.batch_size}, learning rate {self.learning_rate:g}, "
+            f"max_length {self.max_length}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training: a corpus below the folder `data`, settings and a seed; `folder` is empty and for scratch."""
+
+    corpus: str
+    data: str
+    settings: Settings
+    seed: int
+    folder: str
+
+    def read_corpus(self) -> Corpus:
+        return corpora.read(self.corpus, Path(self.data), self.settings.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One answer a test row, the seconds that fitting took, and the threads torch used."""
+
+    answers: list[Any]
+    seconds: float
+    threads: int
+
+
+def run(contender: str, corpus: str, data: Path, settings: Settings, seed: int) -> Outcome:
+    """Train and answer in a fresh process; what it prints is shown only if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(corpus=corpus, data=str(data), settings=settings, seed=seed, folder=folder)
+        asked, given = Path(folder) / "job.json", Path(folder) / "outcome.json"
+        asked.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        environment = {
+            **os.environ,
+            "NBTUNE_RUNS_DIR": str(Path(folder) / "runs"),
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
+        process = subprocess.run(
+            [sys.executable, str(HERE / CONTENDERS[contender]), str(asked), str(given)],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        if process.returncode:
+            sys.stderr.write(process.stdout + process.stderr)
+            raise SystemExit(f"{contender} failed on {corpus}, seed {seed}")
+        return Outcome(**json.loads(given.read_text(encoding="utf-8")))
+
+
+def serve(work: Callable[[Job], Outcome], arguments: Sequence[str]) -> None:
+    """The other side of `run`: read the job, do it, write the outcome."""
+    content = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    outcome = work(Job(**{**content, "settings": Settings(**content["settings"])}))
+    Path(arguments[1]).write_text(json.dumps(asdict(outcome)), encoding="utf-8")

@@ -1,0 +1,101 @@
+"""Completion, through the shell's own completer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+
+@pytest.fixture
+def ready(shell: InteractiveShell, runs_dir: Path) -> InteractiveShell:
+    shell.user_ns.update(train_df=pd.DataFrame({"text": ["a"]}), number=3, _hidden=pd.DataFrame())
+    for name in ("conll", "tickets"):
+        (runs_dir / name).mkdir(parents=True)
+        (runs_dir / name / "spec.toml").write_text('task = "ner"\n')
+    return shell
+
+
+def complete(shell: InteractiveShell, text: str) -> list[str]:
+    """The cell as it would read after each completion that is offered, its last line."""
+    with provisionalcompleter():
+        offered = list(shell.Completer.completions(text, len(text)))
+    return [(text[: each.start] + each.text).split("\n")[-1] for each in offered]
+
+
+def test_tasks_come_first(ready: InteractiveShell) -> None:
+    assert {"%finetune ner", "%finetune sentiment"} <= set(complete(ready, "%finetune "))
+    assert complete(ready, "%%finetune n") == ["%%finetune ner"]
+    assert complete(ready, "run = %finetune n") == ["run = %finetune ner"]
+    assert complete(ready, "%%finetune run << n") == ["%%finetune run << ner"]
+
+
+def test_flags_are_offered_once(ready: InteractiveShell) -> None:
+    assert complete(ready, "%finetune ner --da") == ["%finetune ner --data"]
+    offered = complete(ready, "%finetune ner --data train_df --")
+    assert "%finetune ner --data train_df --validation" in offered
+    assert "%finetune ner --data train_df --data" not in offered
+
+
+def test_data_are_tables_in_scope_and_samples(ready: InteractiveShell) -> None:
+    offered = complete(ready, "%finetune ner --data ")
+    assert "%finetune ner --data train_df" in offered
+    assert "%finetune ner --data sample:ner" in offered
+    assert not [each for each in offered if "number" in each or "_hidden" in each]
+    assert complete(ready, "%evaluate conll --data tr") == ["%evaluate conll --data train_df"]
+    assert complete(ready, "%finetune ner --data=tr") == ["%finetune ner --data=train_df"]
+    assert complete(ready, "%nbtune inspect tr") == ["%nbtune inspect train_df"]
+
+
+def test_runs_are_offered_where_a_run_is_needed(ready: InteractiveShell) -> None:
+    assert complete(ready, "%evaluate ") == ["%evaluate conll", "%evaluate tickets"]
+    assert complete(ready, "%predict ti") == ["%predict tickets"]
+    assert complete(ready, "%nbtune show co") == ["%nbtune show conll"]
+    assert complete(ready, "%finetune --resume co") == ["%finetune --resume conll"]
+
+
+def test_verbs_models_and_settings_are_completed(ready: InteractiveShell) -> None:
+    assert complete(ready, "%nbtune in") == ["%nbtune inspect"]
+    assert complete(ready, "%finetune ner --model mini") == ["%finetune ner --model minilm-l6"]
+    assert "%finetune ner learning_rate=" in complete(ready, "%finetune ner learn")
+    assert complete(ready, "%nbtune inspect train_df --task se") == ["%nbtune inspect train_df --task sentiment"]
+
+
+def test_the_body_offers_settings_of_the_run_and_of_the_task(ready: InteractiveShell) -> None:
+    head = "%%finetune sentiment --data train_df\n"
+    assert complete(ready, f"{head}batch") == ["batch_size = "]
+    assert "classes = " in complete(ready, f"{head}cla")
+    assert 'optimizer = "sgd"' in complete(ready, f"{head}optimizer = ")
+    assert complete(ready, f'{head}model = "mini') == ['model = "minilm-l6"']
+    assert complete(ready, f"{head}length_grouping = f") == ["length_grouping = false"]
+    assert complete(ready, f"{head}[col") == ["[columns]"]
+    assert complete(ready, f"{head}[columns]\nte") == ["text = "]
+    assert complete(ready, f"{head}[lora]\nra") == ["rank = "]
+
+
+def test_other_cells_are_left_alone(ready: InteractiveShell) -> None:
+    from nbtune.notebook.completion import suggestions
+
+    for above, before in (
+        ([], "train_d"),
+        ([], "%timeit tr"),
+        (["%%time"], "epo"),
+        (["%%predict conll"], "epo"),
+        ([], "%finetun"),
+        (["x = 1"], "batch"),
+    ):
+        assert suggestions(above, before, ready.user_ns) == ([], "")
+
+
+def test_a_failure_inside_does_not_break_completion(ready: InteractiveShell, monkeypatch: Any) -> None:
+    from nbtune.notebook import completion
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(completion, "suggestions", broken)
+    assert isinstance(complete(ready, "%finetune n"), list)

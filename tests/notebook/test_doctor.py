@@ -1,0 +1,78 @@
+"""`%nbtune doctor` says what is there and what to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbtune.errors import ModelError
+from nbtune.notebook import doctor, machine
+
+GB = 2**30
+
+
+def find(checks: list[doctor.Check], about: str) -> doctor.Check:
+    return next(check for check in checks if check.about.startswith(about))
+
+
+def test_a_healthy_machine_is_ready(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_limit", lambda: (16 * GB, "the machine's memory"))
+    monkeypatch.setattr(machine, "memory_used", lambda: 2 * GB)
+    checks = doctor.examine()
+    assert "torch" in find(checks, "versions").finding
+    assert "core" in find(checks, "cores").finding
+    assert find(checks, "memory").finding == "16.0 GB (the machine's memory), 2.0 GB in use"
+    assert find(checks, "model minilm-l6").finding == "installed and intact: works offline"
+    assert str(runs_dir) in find(checks, "runs folder").finding
+    assert "ner" in find(checks, "tasks").finding
+
+
+@pytest.mark.parametrize(("limit", "used", "verdict"), [(2, 1.6, "problem"), (2, 0.8, "note"), (4, 0.5, "note")])
+def test_little_memory_comes_with_what_fits(
+    monkeypatch: pytest.MonkeyPatch, limit: float, used: float, verdict: str
+) -> None:
+    monkeypatch.setattr(machine, "memory_limit", lambda: (int(limit * GB), "the container's limit"))
+    monkeypatch.setattr(machine, "memory_used", lambda: int(used * GB))
+    check = find(doctor.examine(), "memory")
+    assert check.verdict == verdict
+    assert check.advice
+
+
+def test_too_many_threads_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbtune.training import devices
+
+    monkeypatch.setattr(devices, "cpu_quota", lambda: 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    check = find(doctor.examine(), "cores")
+    assert "set OMP_NUM_THREADS=1" in check.advice
+
+
+def test_a_damaged_model_is_a_problem_and_the_rest_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbtune.tasks import pretrained
+
+    def damaged(name: str) -> Any:
+        raise ModelError(f"the weights of {name!r} differ", "reinstall them")
+
+    monkeypatch.setattr(pretrained, "pretrained", damaged)
+    checks = doctor.examine()
+    check = find(checks, "model")
+    assert (check.verdict, check.advice) == ("problem", "reinstall them")
+    assert find(checks, "runs folder")
+    assert doctor.picture(checks).text.startswith("1 problem to solve")
+
+
+def test_a_runs_folder_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("NBTUNE_RUNS_DIR", str(blocked / "runs"))
+    check = find(doctor.examine(), "runs folder")
+    assert check.verdict == "problem"
+    assert "NBTUNE_RUNS_DIR" in check.advice
+
+
+def test_the_picture_is_escaped() -> None:
+    picture = doctor.picture([doctor.Check("<b>", "<i>\x1b", "problem", "<u>")])
+    assert not [word for word in ("<b>", "<i>", "<u>", "\x1b") if word in picture.html]
+    assert "\x1b" not in picture.text
