@@ -89,9 +89,10 @@ def _conll(path: Path) -> list[Row]:
 
 
 def _table(path: Path, delimiter: str, text: str, label: str) -> list[Row]:
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting)
+        reader = csv.DictReader(
+            file, delimiter=delimiter, quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+        )
         return [{"text": row[text], "label": row[label]} for row in reader]
 
 

@@ -38,7 +38,7 @@ class Settings:
 
     def __str__(self) -> str:
         return (
-            f"{self.epochs} epochs, batch size {self.batch_size}, learning rate {self.learning_rate:g}, "
+            f"epochs {self.epochs}, batch size {self.batch_size}, learning rate {self.learning_rate:g}, "
             f"max_length {self.max_length}"
         )
 
@@ -59,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One answer a test row, the seconds that fitting took, and the threads torch used."""
+    """One answer a test row, the seconds until the best model was there, and the threads torch used."""
 
     answers: list[Any]
     seconds: float

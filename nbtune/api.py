@@ -6,12 +6,25 @@ Importing it brings no torch: the building blocks that need torch are loaded whe
 from __future__ import annotations
 
 import importlib
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
+from nbtune.drawing import escape
 from nbtune.errors import DataError, ModelError, NbtuneError, PluginError, RunError, SpecError, did_you_mean
-from nbtune.events import Event
+from nbtune.events import (
+    Adjusted,
+    Ended,
+    Evaluated,
+    Event,
+    Noted,
+    Paused,
+    Prepared,
+    Preparing,
+    Resumed,
+    Saved,
+    Started,
+    Stepped,
+)
 from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
@@ -65,12 +78,15 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "Adjusted",
     "Baseline",
     "Batch",
     "Column",
     "ColumnMap",
     "Control",
     "DataError",
+    "Ended",
+    "Evaluated",
     "Event",
     "Example",
     "Feature",
@@ -85,14 +101,22 @@ __all__ = [
     "Model",
     "ModelError",
     "NbtuneError",
+    "Noted",
     "Part",
+    "Paused",
     "PluginError",
+    "Prepared",
+    "Preparing",
     "Pretrained",
     "Problem",
     "Recipe",
+    "Resumed",
     "RunError",
+    "Saved",
     "SequenceHead",
     "SpecError",
+    "Started",
+    "Stepped",
     "Task",
     "TaskOptions",
     "Watcher",

@@ -33,6 +33,7 @@ class Prepared:
     reasons: Mapping[str, str]
     parts: Mapping[str, int]
     labels: Mapping[str, int]
+    split: str = ""  # in words, where nbtune made the split
     findings: tuple[Mapping[str, Any], ...] = ()
 
 

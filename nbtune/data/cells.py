@@ -8,21 +8,19 @@ from __future__ import annotations
 import ast
 import json
 import math
+import numbers
 from collections.abc import Iterable
 from typing import Any
-
-import numpy as np
 
 
 def is_missing(value: Any) -> bool:
     """Whether a cell is None, NaN, NaT or pandas.NA."""
     if value is None:
         return True
-    if isinstance(value, (float, np.floating)):
-        return math.isnan(value)
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return bool(np.isnat(value))
-    return type(value).__name__ in {"NAType", "NaTType"}  # named, not imported: pandas is slow to load
+    kind = type(value).__name__  # named, not imported: NumPy and pandas are slow to load
+    if isinstance(value, numbers.Real) or kind in {"datetime64", "timedelta64"}:
+        return bool(value != value)
+    return kind in {"NAType", "NaTType"}
 
 
 def clean_text(value: Any) -> str:
@@ -90,7 +88,7 @@ def split_labels(value: Any, delimiter: str | None) -> list[str]:
         items = listed(value)
         if items is None:
             items = [name for name in value.split(delimiter) if name.strip()] if delimiter else [value]
-    elif isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
+    elif isinstance(value, (list, tuple, set, frozenset)) or _is_array(value):
         items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
     else:
         items = [value]
@@ -151,14 +149,18 @@ def _refuse(value: Any, wanted: str) -> None:
     if isinstance(value, dict):
         raise ValueError(f"is a dict, not {wanted}")
     if isinstance(value, Iterable) and not isinstance(value, str):
-        name = "list" if isinstance(value, np.ndarray) else type(value).__name__
+        name = "list" if _is_array(value) else type(value).__name__
         raise ValueError(f"is {with_article(name)}, not {wanted}")
+
+
+def _is_array(value: Any) -> bool:
+    return type(value).__name__ == "ndarray"
 
 
 def _plain(value: Any) -> str:
     """A scalar as text; whole floats lose their ".0", which they have only because of a NaN beside them."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral) and float(value).is_integer():
+        return str(int(float(value)))
     return str(value)
 
 

@@ -83,10 +83,10 @@ def _duplicates(task: Task, parts: Mapping[Part, Sequence[Example]]) -> Iterator
         for other, theirs in seen.items():
             rows = sorted(example.row for identity, same in own.items() if identity in theirs for example in same)
             if rows:
+                where = f"{_are(len(rows))} also in the {_called(other)} data ({rows_in_words(rows)})"
                 yield Finding(
                     "warning",
-                    f"{len(rows):,} of the {len(examples):,} {part} examples {_are(len(rows))} also in the {_called(other)} data"
-                    f" ({rows_in_words(rows)})",
+                    f"{len(rows):,} of the {len(examples):,} {part} examples {where}",
                     f"the score may be too good: take them out of {other} or {part}",
                     rows=tuple(rows[:_ROWS_KEPT]),
                     count=len(rows),
@@ -111,9 +111,10 @@ def _repeats(train: Mapping[str, Sequence[Example]]) -> Iterator[Finding]:
         )
     extra = sorted(example.row for same in repeated for example in same[1:])
     if extra:
+        subject = "1 training example repeats" if len(extra) == 1 else f"{len(extra):,} training examples repeat"
         yield Finding(
             "note",
-            f"{len(extra):,} training example{_s(len(extra))} repeat{'s' if len(extra) == 1 else ''} an earlier one ({rows_in_words(extra)})",
+            f"{subject} an earlier one ({rows_in_words(extra)})",
             "drop them if they are there by mistake",
             rows=tuple(extra[:_ROWS_KEPT]),
             count=len(extra),

@@ -121,7 +121,7 @@ class _Guess:
         """The free column of this name: to the letter, or else without regard to case, underscores and spaces."""
         if wanted in self.free:
             return wanted
-        near = [name for name in self.free if _fold(name) == _fold(wanted)]
+        near = [name for name in self.free if fold(name) == fold(wanted)]
         if len(near) > 1:
             raise self._ask(role, near, "are named alike")
         return near[0] if near else None
@@ -184,5 +184,6 @@ def _nearest(wanted: Sequence[str], names: Sequence[str]) -> str:
     return next((folded[match[0]] for match in near if match), "")
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """A name without case, underscores and spaces, by which names are compared."""
     return "".join(character for character in name.casefold() if character.isalnum()) or name

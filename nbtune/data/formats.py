@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from nbtune.data.cells import with_article
 from nbtune.data.conll import looks_like_conll, read_conll
 from nbtune.data.delimited import guess_delimiter, read_delimited, refuse_repeats
 from nbtune.data.files import FileSettings, decode, load
@@ -14,9 +12,6 @@ from nbtune.data.lines import begin_with_labels, read_lines
 from nbtune.data.objects import read_json, read_jsonl
 from nbtune.data.tables import Table
 from nbtune.errors import DataError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _ENDINGS = {
     ".csv": "csv",
@@ -27,8 +22,6 @@ _ENDINGS = {
     ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
     ".conll": "conll",
     ".conllu": "conll",
     ".conll2003": "conll",
@@ -58,8 +51,6 @@ def read_file(path: Path, settings: FileSettings | None = None, *, labelled: boo
     kind = format_of(path)
     if kind == "parquet" or content.startswith(b"PAR1"):
         return {"whole": _parquet(content, path.name)}
-    if kind == "arrow" or content.startswith(b"ARROW1"):
-        return {"whole": _arrow(content, path.name)}
     text = decode(content, path.name, settings.encoding)
     del content
     kind = "csv" if settings.delimiter and kind in {"", "tsv"} else kind or sniff(text)
@@ -118,31 +109,15 @@ def _parquet(content: bytes, name: str) -> Table:
 
     try:
         table = parquet.ParquetFile(pa.BufferReader(content)).read()
+        table.validate(full=True)  # a flipped bit must not crash what reads the table later
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(name, "Parquet", content.startswith(b"PAR1") and not content.endswith(b"PAR1"), error) from error
-    return _table(table, name)
-
-
-def _arrow(content: bytes, name: str) -> Table:
-    import pyarrow as pa
-
-    try:
-        opener = pa.ipc.open_file if content.startswith(b"ARROW1") else pa.ipc.open_stream
-        table = opener(pa.BufferReader(content)).read_all()
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(name, "Arrow", False, error) from error
-    return _table(table, name)
-
-
-def _table(table: pa.Table, name: str) -> Table:
+        raise _damaged(name, content, error) from error
     refuse_repeats(table.column_names, name)
     return from_arrow(table, name)
 
 
-def _damaged(name: str, kind: str, truncated: bool, error: Exception) -> DataError:
-    if truncated:
-        return DataError(f"{name} is a truncated {kind} file: its end is missing", "copy or download it again")
+def _damaged(name: str, content: bytes, error: Exception) -> DataError:
+    if content.startswith(b"PAR1") and not content.endswith(b"PAR1"):
+        return DataError(f"{name} is a truncated Parquet file: its end is missing", "copy or download it again")
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return DataError(
-        f"{name} is not {with_article(kind)} file, or a damaged one: {reason}", "copy or download it again"
-    )
+    return DataError(f"{name} is not a Parquet file, or a damaged one: {reason}", "copy or download it again")

@@ -73,7 +73,11 @@ def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     columns: dict[str, pd.Series[Any]] = {}
     for key in dict.fromkeys(key for row in rows for key in row):
         cells = [row.get(key) for row in rows]
-        columns[str(key)] = pd.Series(cells, dtype=object if _stays_as_written(cells) else None)
+        name = str(key).encode("utf-8", "replace").decode("utf-8")
+        try:
+            columns[name] = pd.Series(cells, dtype=object if _stays_as_written(cells) else None)
+        except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, which clean_text replaces; a huge number
+            columns[name] = pd.Series(cells, dtype=object)
     return pd.DataFrame(columns)
 
 

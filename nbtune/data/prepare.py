@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbtune.data.checks import check
-from nbtune.data.columns import Overrides, map_columns
+from nbtune.data.columns import Overrides, fold, map_columns
 from nbtune.data.objects import frame_of
 from nbtune.data.reading import BadRows, read_examples
 from nbtune.data.sources import looks_like_source, open_source
@@ -95,11 +96,22 @@ def read_for_scoring(
         DataError: the data cannot be found or read.
     """
     table = scoring_table(task, data, part=part, namespace=namespace)
-    found = map_columns(task, table, part=part, overrides=columns, like=like)
+    found = map_columns(task, table, part=part, overrides=_still_true(columns or {}, table), like=like)
     examples, _ = read_examples(task, table, found, part, bad_rows=bad_rows)
     if part == "test" and inventory is not None:
         _refuse_strangers(task, table, examples, inventory)
     return examples
+
+
+def _still_true(columns: Overrides, table: Table) -> Overrides:
+    """What was said of the training data, less what new data that simply uses the task's own name has no use for."""
+    present = set(table.frame.columns)
+    own = {fold(str(name)) for name in present}
+    return {
+        role: names
+        for role, names in columns.items()
+        if fold(role) not in own or present.issuperset([names] if isinstance(names, str) else names)
+    }
 
 
 def _refuse_strangers(task: Task, table: Table, examples: Sequence[Example], inventory: Inventory) -> None:
@@ -182,7 +194,9 @@ def _described(data: Any, tables: Mapping[Part, Table], implied: set[Part]) -> s
     """One source with its parts in a few words; otherwise each table."""
     if isinstance(data, (str, os.PathLike)) and implied == set(tables) - {"train"} and implied:
         sizes = ", ".join(f"{part} {len(table):,}" for part, table in tables.items())
-        return f"{os.fspath(data)} ({sizes} rows)"
+        given = os.fspath(data)
+        name = given if given.startswith(("hub:", "sample:")) else Path(given).name or given
+        return f"{name} ({sizes} rows)"
     return ", ".join(table.description for table in tables.values())
 
 

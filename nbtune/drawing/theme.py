@@ -34,7 +34,7 @@ font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace)
 .nbtune table.nbtune-table{border-collapse:collapse;border:0;margin:0;font-size:inherit;color:inherit;table-layout:auto}
 .nbtune table.nbtune-table caption{text-align:left;caption-side:top;padding:2px 0}
 .nbtune table.nbtune-table th,.nbtune table.nbtune-table td{padding:2px 12px 2px 0;border:0;background:none;
-border-bottom:1px solid var(--nb-line);white-space:normal;vertical-align:top;max-width:44em}
+border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-word;vertical-align:top;max-width:44em}
 .nbtune table.nbtune-table th{font-weight:600}
 .nbtune .nbtune-left{text-align:left!important}
 .nbtune .nbtune-right{text-align:right!important;font-variant-numeric:tabular-nums}
@@ -42,7 +42,7 @@ border-bottom:1px solid var(--nb-line);white-space:normal;vertical-align:top;max
 .nbtune summary{cursor:pointer;color:var(--nb-soft)}
 .nbtune summary:focus-visible,.nbtune a:focus-visible{outline:2px solid var(--nb-accent);outline-offset:2px}
 .nbtune progress{accent-color:var(--nb-accent);width:220px;height:12px;vertical-align:middle}
-.nbtune .nbtune-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
+.nbtune .nbtune-badge{white-space:nowrap;border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
 .nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
 .nbtune .nbtune-error{color:var(--nb-bad)}
 .nbtune .nbtune-callout{border-left:3px solid var(--nb-line);padding:2px 8px;margin:.3em 0}

@@ -59,6 +59,7 @@ def data_details(prepared: Prepared) -> Markup:
     return tag(
         "div",
         tag("div", prepared.data),
+        *([tag("div", f"split: {prepared.split}")] if prepared.split else []),
         table(("the task's column", "taken from", "why"), columns),
         table(("part", "examples"), parts),
         table(("label", "in training"), shown) if shown else "",

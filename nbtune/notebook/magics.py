@@ -150,7 +150,7 @@ class Nbtune(Magics):
             display.abandon(error)
             raise
         if isinstance(display, RunDisplay):  # a terminal has shown lines, and says what the run is as its result
-            self._drawn.mark(run)
+            self._drawn.hide(run)
         return run
 
     def _evaluate(self, typed: Arguments, names: Namespace) -> Any:
@@ -168,8 +168,9 @@ class Nbtune(Magics):
         if data is not None:
             return run.predict(from_variables(data, names), namespace=names)
         answers = run.predict(texts, namespace=names)
-        if len(texts) <= _DRAWN:
-            self._drawn.mark(answers, predictions_picture(run.render(texts), answers))
+        drawn = run.render(texts) if len(texts) <= _DRAWN else []
+        if drawn:
+            self._drawn.draw_as(answers, predictions_picture(drawn, answers))
         return answers
 
     def _tasks(self, typed: Arguments, names: Namespace) -> Any:
@@ -228,7 +229,7 @@ class Nbtune(Magics):
             self.shell.user_ns[typed.target] = result  # type: ignore[union-attr]
             return None
         if typed.silent:
-            self._drawn.mark(result)
+            self._drawn.hide(result)
         return result
 
     def _fail(self, error: Exception) -> Any:

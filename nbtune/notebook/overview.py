@@ -60,10 +60,8 @@ def tasks_picture() -> Picture:
     )
 
 
-def predictions_picture(drawn: list[str], frame: pd.DataFrame) -> Picture | None:
-    """Predictions as their task draws them, above their table; None where the task draws none."""
-    if not drawn:
-        return None
+def predictions_picture(drawn: list[str], frame: pd.DataFrame) -> Picture:
+    """Predictions as their task draws them, above their table."""
     columns = [str(column) for column in frame.columns]
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     pieces = [tag("div", Markup(html), css="nbtune-callout") for html in drawn]  # escaped by the task's render

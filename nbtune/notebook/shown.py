@@ -17,8 +17,12 @@ class DrawnAs:
         self._shell = shell
         self._marked: list[tuple[Any, Any]] = []
 
-    def mark(self, result: Any, picture: Any = None) -> None:
-        """Draw `picture` in place of `result` in this cell; nothing if it is None."""
+    def hide(self, result: Any) -> None:
+        """Draw nothing for `result` in this cell: it has been shown already."""
+        self.draw_as(result, None)
+
+    def draw_as(self, result: Any, picture: Any) -> None:
+        """Draw `picture` in place of `result` in this cell."""
         if result is None:
             return
         if not self._marked:

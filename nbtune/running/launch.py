@@ -182,7 +182,7 @@ def _kept_data(run: Run, task: Task) -> Prepared:
         parts={part: list(task.arrange(examples, inventory, part)) for part, examples in raw.items()},
         raw=raw,
         inventory=inventory,
-        columns=ColumnMap(content["columns"]),
+        columns=ColumnMap({k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}),
         findings=(),
         data=content["source"],
         made_split=content["split"],

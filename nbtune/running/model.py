@@ -95,9 +95,15 @@ def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: R
 
 
 def open_model(
-    folder: Path, device: str = "auto", precision: str = "auto", *, trust_remote_code: bool = False
+    folder: Path,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    trust_remote_code: bool = False,
+    task: Task | None = None,
 ) -> Model:
     """Open the `model/` of a run. What a folder says of trusting code is not believed: the caller must say it.
+    `task` opens it with a task that is not installed (one being written); by default the registered one of its name.
 
     Raises:
         ModelError: there is none, or it is damaged or of another format.
@@ -117,7 +123,7 @@ def open_model(
             f"the model of {folder.name!r} has format {card['format']}, this version reads {FORMAT}",
             "install the nbtune that wrote it",
         )
-    task = registry().task(card["task"]).configured(card["options"])
+    task = (task or registry().task(card["task"])).configured(card["options"])
     facts = card["inventory"]
     inventory = Inventory(labels=tuple(facts["labels"]), counts=facts["counts"], facts=facts["facts"])
     adapted = (path / "adapter_config.json").is_file()

@@ -14,7 +14,7 @@ from nbtune.events import Ended, Evaluated, Event
 from nbtune.running import folder as folders
 from nbtune.running.folder import RunFolder
 from nbtune.running.spec import RunSpec
-from nbtune.values import Example, Part
+from nbtune.values import ColumnMap, Example, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,10 +231,19 @@ class Run:
             data,
             part=part,
             columns={**self.spec.columns, **(columns or {})},
+            like=self._trained_columns(),
             inventory=model.inventory,
             namespace=namespace,
             bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
         )
+
+    def _trained_columns(self) -> ColumnMap | None:
+        """The columns the training data had, so that new data is read alike."""
+        content = self._folder.read_json("data.json")
+        if content is None:
+            return None
+        names = {k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}
+        return ColumnMap(names)
 
     def _own_examples(self) -> tuple[list[Example], Part]:
         for part in ("test", "validation"):

@@ -18,7 +18,7 @@ from nbtune.data.encoding import FeatureSet
 from nbtune.data.prepare import Prepared
 from nbtune.errors import TrainingError
 from nbtune.evaluation.report import Report, make_report
-from nbtune.events import Ended, Evaluated, Event, Noted, Preparing, Saved, Stepped
+from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Saved, Stepped
 from nbtune.events import Prepared as PreparedEvent
 from nbtune.running import card, environment, snapshot
 from nbtune.running.folder import RunFolder
@@ -30,7 +30,7 @@ from nbtune.tasks.task import Task
 from nbtune.training import adapters, checkpoints
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device, choose_device
-from nbtune.training.loop import Job, LoopSettings, Stop, set_training, train
+from nbtune.training.loop import Job, LoopSettings, LoopState, Stop, set_training, train
 from nbtune.values import Example, Feature, Part
 
 CHUNK = 500
@@ -52,46 +52,47 @@ class Plan:
 
 
 def execute(plan: Plan) -> Iterator[Event]:
-    """Train, keep the best, save and score. The last event is `Ended`.
+    """Train, keep the best, save and score. The last event is `Ended`, also where it then raises.
 
     Raises:
         TrainingError: training cannot go on; the best model so far has been saved.
     """
     began = time.monotonic()
-    if not plan.resume:
-        _write_beginning(plan)
-        yield _prepared_event(plan)
+    job: Job | None = None
     try:
+        if not plan.resume:
+            _write_beginning(plan)
+            yield _prepared_event(plan)
         job = yield from _make_job(plan)
+        ended = yield from _learn(plan, job)
+        yield from _keep(plan, job, ended)
     except Stop:
         yield _ended("stopped", "stopped before the first step", began)
         return
-    ended = yield from _learn(plan, job)
-    yield from _keep(plan, job, ended)
+    except Exception as error:
+        failure = _out_of_memory(plan, error) if isinstance(error, torch.OutOfMemoryError) else error
+        if job is not None:
+            yield from _rescue(plan, job)
+        yield _ended("failed", str(getattr(failure, "message", failure)), began, job)
+        if failure is error:
+            raise
+        raise failure from None
     yield replace(ended, seconds=job.state.seconds if plan.resume else time.monotonic() - began)
 
 
 def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
     """Drive the loop: save the best and the checkpoints; gives how it ended."""
     schedule = _Checkpoints(plan, job)
-    try:
-        for event in train(job):
-            if isinstance(event, Ended):
-                if event.status == "stopped":
-                    yield schedule.save()
-                return event
-            yield event
-            if isinstance(event, Evaluated) and event.best:
-                yield _save_best(plan, job)
-            if isinstance(event, (Stepped, Evaluated)) and schedule.due():
+    for event in train(job):
+        if isinstance(event, Ended):
+            if event.status == "stopped":
                 yield schedule.save()
-    except torch.OutOfMemoryError as error:
-        failure = _out_of_memory(plan, error)
-        yield from _fail(plan, job, failure)
-        raise failure from None
-    except TrainingError as failure:
-        yield from _fail(plan, job, failure)
-        raise
+            return event
+        yield event
+        if isinstance(event, Evaluated) and event.best:
+            yield _save_best(plan, job)
+        if isinstance(event, (Stepped, Evaluated)) and schedule.due():
+            yield schedule.save()
     raise AssertionError("the loop ends with Ended")
 
 
@@ -256,19 +257,17 @@ def _save_model(plan: Plan, job: Job) -> Saved:
     return Saved(step=job.state.step, path="model", kind="model", seconds=time.monotonic() - began)
 
 
-def _fail(plan: Plan, job: Job, failure: TrainingError) -> Iterator[Event]:
-    """Keep the best model there is, then say that the run failed."""
-    if job.state.best_step is not None:
+def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
+    """After a failure, keep the best model there is; the failure itself is what the user must hear of."""
+    if job.state.best_step is None:
+        return
+    try:
         _load_best(plan, job)
-        yield _save_model(plan, job)
-    yield Ended(
-        status="failed",
-        step=job.state.step,
-        reason=failure.message,
-        seconds=job.state.seconds,
-        best=job.state.best or {},
-        best_step=job.state.best_step,
-    )
+        saved = _save_model(plan, job)
+    except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
+        yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")
+    else:
+        yield saved
 
 
 def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
@@ -306,6 +305,7 @@ def _prepared_event(plan: Plan) -> PreparedEvent:
         reasons=dict(prepared.columns.reasons),
         parts={part: len(examples) for part, examples in prepared.parts.items()},
         labels=dict(prepared.inventory.counts),
+        split=prepared.made_split,
         findings=tuple(asdict(finding) for finding in prepared.findings),
     )
 
@@ -328,5 +328,13 @@ def _loop_settings(spec: RunSpec) -> LoopSettings:
     )
 
 
-def _ended(status: Any, reason: str, began: float) -> Ended:
-    return Ended(status=status, step=0, reason=reason, seconds=time.monotonic() - began)
+def _ended(status: EndStatus, reason: str, began: float, job: Job | None = None) -> Ended:
+    state = LoopState() if job is None else job.state
+    return Ended(
+        status=status,
+        step=state.step,
+        reason=reason,
+        seconds=time.monotonic() - began,
+        best=state.best or {},
+        best_step=state.best_step,
+    )

@@ -71,7 +71,7 @@ class Head(ABC):
         """Over how much the mean of `loss` runs: features by default, tokens for token tasks.
 
         Micro-batches that share a step are averaged with these weights, so that accumulation gives the
-        same step as one large batch.
+        same step as one large batch. The batch is still in the host's memory. 0 leaves it out of the step.
         """
         return float(len(next(iter(batch.values()))))
 

@@ -158,10 +158,11 @@ class _Standardised(nn.Linear):
                 parameter.copy_(values[key])
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
-        return super().forward(input) * self.spread + self.mean
+        # in float32, because 8 bits of mantissa cannot hold both a mean and small deviations from it
+        return super().forward(input).float() * self.spread + self.mean
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[no-untyped-call]
+        super()._save_to_state_dict(destination, prefix, keep_vars)
         destination[f"{prefix}weight"] = destination[f"{prefix}weight"] * self.spread
         if self.bias is not None:
             destination[f"{prefix}bias"] = destination[f"{prefix}bias"] * self.spread + self.mean
@@ -172,7 +173,7 @@ class _Standardised(nn.Linear):
             own[f"{prefix}weight"] = own[f"{prefix}weight"] / self.spread
         if f"{prefix}bias" in own:
             own[f"{prefix}bias"] = (own[f"{prefix}bias"] - self.mean) / self.spread
-        super()._load_from_state_dict(own, prefix, *rest)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(own, prefix, *rest)
 
 
 def class_weight_tensor(inventory: Inventory, recipe: Recipe, kind: Kind = "single") -> Tensor | None:

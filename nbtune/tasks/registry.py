@@ -87,10 +87,13 @@ class Registry:
         try:
             plugin = point.load()
             self._manager.register(plugin, name=f"{distribution}:{point.name}")
-        except Exception as error:  # a stranger's code
+        except (Exception, SystemExit) as error:  # a stranger's code
             self._fail(point.name, distribution, _describe(error))
             return
         callers = self._manager.get_hookcallers(plugin) or []
+        if not callers:
+            self._fail(point.name, distribution, f"{point.value} brings no hook; is @hookimpl above nbtune_tasks?")
+            return
         unknown = [caller.name for caller in callers if not caller.has_spec()]
         if unknown:
             known = [spec for spec in vars(hookspecs) if spec.startswith("nbtune_")]
@@ -116,6 +119,8 @@ class Registry:
                 self._tasks[task.name] = Registered(task, distribution, version)
 
     def _refusal(self, task: Any) -> str:
+        if isinstance(task, type):
+            return f"nbtune_tasks gave the class {task.__name__}; it must give an instance, {task.__name__}()"
         if not isinstance(task, Task):
             return f"nbtune_tasks gave a {type(task).__name__} instead of an nbtune.api.Task"
         missing = [name for name in ("name", "summary", "columns", "headline") if not hasattr(task, name)]
@@ -145,4 +150,4 @@ def _distribution(point: EntryPoint) -> tuple[str, str]:
 def _describe(error: BaseException) -> str:
     if isinstance(error, PluginError):
         return error.message
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from nbtune.errors import PluginError
@@ -70,11 +71,12 @@ def check_task(
         "showing": showing.check,
         "training": training.check,
     }
-    walk = Walk(task, rows, dict(columns or {}), model)
-    for number, (stage, check) in enumerate(stages.items()):
-        found = breaches(check, walk)
-        if found:
-            raise _refusal(task, stage, found, list(stages)[number + 1 :])
+    with TemporaryDirectory(prefix="nbtune-check-") as workspace:
+        walk = Walk(task, rows, dict(columns or {}), model, Path(workspace))
+        for number, (stage, check) in enumerate(stages.items()):
+            found = breaches(check, walk)
+            if found:
+                raise _refusal(task, stage, found, list(stages)[number + 1 :])
     sizes = {str(part): len(examples) for part, examples in walk.prepared.parts.items()}
     return Checked(task.name, tuple(stages), sizes, walk.features, walk.metrics, time.monotonic() - began)
 

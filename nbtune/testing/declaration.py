@@ -72,7 +72,8 @@ def _columns(task: Task) -> Iterator[str]:
             yield f"columns holds a {type(column).__name__}: give nbtune.api.Column objects"
             continue
         if column.kind not in get_args(ColumnKind):
-            yield f"the column {column.name!r} has the kind {column.kind!r}: use one of {', '.join(get_args(ColumnKind))}"
+            kinds = ", ".join(get_args(ColumnKind))
+            yield f"the column {column.name!r} has the kind {column.kind!r}: use one of {kinds}"
         if not isinstance(column.aliases, tuple) or not all(isinstance(alias, str) for alias in column.aliases):
             yield f"the aliases of the column {column.name!r} are {column.aliases!r}: give a tuple of names"
     names = [column.name for column in task.columns if isinstance(column, Column)]
@@ -102,7 +103,7 @@ def _options(task: Task) -> Iterator[str]:
     if copy is task or copy.options != task.options:
         yield "configured() must give a copy of the task with the settings as its options"
     try:
-        own(surely_no_setting=1)
+        own.model_validate({"surely_no_setting": 1})
     except ValidationError:
         return
     yield "Options accepts a setting it does not know, so misspelt ones pass unseen: keep extra='forbid'"

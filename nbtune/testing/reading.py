@@ -46,7 +46,7 @@ def _rows(task: Task, frame: pd.DataFrame, columns: ColumnMap) -> Iterator[str]:
     for example in examples:
         found = not_plain(example.inputs, "inputs") or not_plain(example.target, "target")
         if found:
-            yield f"row {example.row}: {found}, not a plain JSON value; inputs and target are str, numbers, lists, dicts"
+            yield f"row {example.row}: {found}, not a plain JSON value; use str, numbers, lists and dicts"
             break
     if any(column.target for column in task.columns if column.name in columns):
         unanswered = [example.row for example in examples if example.target is None]

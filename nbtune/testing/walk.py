@@ -14,7 +14,7 @@ import numpy as np
 
 from nbtune.data.prepare import Prepared
 from nbtune.errors import NbtuneError
-from nbtune.running.spec import RunSpec
+from nbtune.running.spec import RunSpec, make_spec
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
 from nbtune.tasks.task import Task
@@ -29,6 +29,7 @@ class Walk:
     rows: Any
     overrides: dict[str, Any]
     model: str | Path | None
+    workspace: Path
 
     chosen: ColumnMap = field(init=False)
     prepared: Prepared = field(init=False)
@@ -48,18 +49,18 @@ class Walk:
 
     def spec(self) -> RunSpec:
         """One short epoch on the CPU."""
-        return RunSpec(
-            task=self.task.name,
-            name="trial",
-            model=str(self.model or "tiny"),
-            max_length=self.recipe.max_length,
-            epochs=1,
-            batch_size=8,
-            learning_rate=1e-3,
-            device="cpu",
-            precision="fp32",
-            options=self.task.options.model_dump(mode="json"),
-        )
+        settings = {
+            **self.task.options.model_dump(mode="json", exclude_none=True),
+            "name": "trial",
+            "model": str(self.model or "tiny"),
+            "max_length": self.recipe.max_length,
+            "epochs": 1,
+            "batch_size": 8,
+            "learning_rate": 1e-3,
+            "device": "cpu",
+            "precision": "fp32",
+        }
+        return make_spec(self.task, settings)[0]
 
 
 Check: TypeAlias = "Callable[[Walk], Iterator[str]]"

@@ -44,8 +44,9 @@ def epoch_batches(
 
 
 def collate(features: Sequence[Feature], head: Head, device: Device) -> Batch:
-    """Features as padded tensors on the device."""
-    return device.send(pad(features, fillers(features[0], head), device.pad_multiple))
+    """Features as padded tensors, still in the host's memory (`Device.send` moves them)."""
+    arrays = pad(features, fillers(features[0], head), device.pad_multiple)
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
 def fillers(feature: Feature, head: Head) -> dict[str, int]:
@@ -68,7 +69,7 @@ def forward_with(head: Head, device: Device, *, tokens: int = 4096, checkpoint: 
             for indices in _budgeted([token_count(feature) for feature in window], tokens):
                 if checkpoint is not None:
                     checkpoint()
-                batch = collate([window[index] for index in indices], head, device)
+                batch = device.send(collate([window[index] for index in indices], head, device))
                 with torch.inference_mode(), device.autocast():
                     outputs = head.outputs(batch)
                 for index, output in zip(indices, outputs, strict=True):

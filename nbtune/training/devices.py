@@ -51,14 +51,13 @@ class Device:
             return contextlib.nullcontext()
         return torch.autocast(self.kind, dtype=torch.bfloat16 if self.precision == "bf16" else torch.float16)
 
-    def send(self, batch: dict[str, Any]) -> Batch:
-        """NumPy arrays to tensors on this device, without waiting for the copy on CUDA."""
-        tensors = {key: torch.from_numpy(array) for key, array in batch.items()}
+    def send(self, batch: Batch) -> Batch:
+        """A batch to this device, without waiting for the copy on CUDA."""
         if self.kind == "cpu":
-            return tensors
+            return batch
         if self.kind == "cuda":
-            return {key: tensor.pin_memory().to(self.device, non_blocking=True) for key, tensor in tensors.items()}
-        return {key: tensor.to(self.device) for key, tensor in tensors.items()}
+            return {key: tensor.pin_memory().to(self.device, non_blocking=True) for key, tensor in batch.items()}
+        return {key: tensor.to(self.device) for key, tensor in batch.items()}
 
 
 def choose_device(wish: str = "auto", precision: str = "auto") -> Device:

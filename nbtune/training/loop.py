@@ -219,11 +219,12 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: _Window) -> Stepped
     """One optimizer step over the micro-batches of `groups`, as if they were one batch."""
     micro = [collate([job.features[index] for index in group], job.head, job.device) for group in groups]
     weights = [job.head.weigh(batch) for batch in micro]
-    total = sum(weights) or 1.0
+    total = sum(weights)
     job.optimizer.zero_grad(set_to_none=True)
     loss = torch.zeros((), device=job.device.device)
     for batch, weight in zip(micro, weights, strict=True):
-        loss += _backward(job, batch, weight / total)
+        if weight > 0:  # a window that teaches no token has no mean loss
+            loss += _backward(job, job.device.send(batch), weight / total)
     job.scaler.unscale_(job.optimizer)
     limit = job.settings.clip if job.settings.clip is not None else math.inf
     norm = torch.nn.utils.clip_grad_norm_([p for _, p in adapters.learners(job.head)], limit)

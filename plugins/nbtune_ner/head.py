@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +26,19 @@ if TYPE_CHECKING:
 _UNITS = ("unit_starts", "unit_ends")
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Units with their characters, [units], and the scores of every label, [units, labels]."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    logits: NDArray[np.float32]
+
+
 class NerHead(Head):
     """`AutoModelForTokenClassification` over O and B, I of each type.
 
-    A feature's outputs are one record for each unit it owns: `start` and `end` (characters), `logits` [labels].
+    A feature's outputs are those of the units it owns.
     """
 
     def __init__(self, base: Pretrained, inventory: Inventory, recipe: Recipe, options: NerOptions) -> None:
@@ -78,27 +88,23 @@ class NerHead(Head):
     def padding(self) -> Mapping[str, int]:
         return dict.fromkeys(_UNITS, -1)
 
-    def outputs(self, batch: Batch) -> list[NDArray[np.void]]:
+    def outputs(self, batch: Batch) -> list[Scored]:
         logits = self.model(**_fed(batch)).logits.float().cpu().numpy()
         starts, ends = (batch[key].cpu().numpy() for key in _UNITS)
-        record = np.dtype([("start", np.int64), ("end", np.int64), ("logits", np.float32, (logits.shape[-1],))])
-        results = []
-        for row, owned in enumerate(starts >= 0):
-            units = np.empty(int(owned.sum()), dtype=record)
-            units["start"], units["end"], units["logits"] = starts[row, owned], ends[row, owned], logits[row, owned]
-            results.append(units)
-        return results
+        return [
+            Scored(starts[row, owned], ends[row, owned], logits[row, owned]) for row, owned in enumerate(starts >= 0)
+        ]
 
-    def decode(self, example: Example, outputs: Sequence[NDArray[np.void]]) -> Prediction:
-        units = np.concatenate(outputs)
-        logits = units["logits"]
+    def decode(self, example: Example, outputs: Sequence[Scored]) -> Prediction:
+        logits = np.concatenate([units.logits for units in outputs])
+        starts, ends = (np.concatenate(part) for part in zip(*((u.starts, u.ends) for u in outputs), strict=True))
         labels = best_valid_path(logits) if self._options.decoding == "viterbi" else logits.argmax(axis=-1)
         found = find_entities(labels)
         entities: list[Entity] = []
         if len(found.first):
             sure = np.take_along_axis(softmax(logits), labels[:, None], axis=-1)[:, 0]
             for first, stop, kind in zip(found.first, found.stop, found.kind, strict=True):
-                start, end = int(units["start"][first]), int(units["end"][stop - 1])
+                start, end = int(starts[first]), int(ends[stop - 1])
                 confidence = float(sure[first:stop].mean())
                 entities.append(entity_at(example, start, end, self._kinds[kind], confidence))
         return {"entities": entities, "repaired": found.repaired}

@@ -1,7 +1,8 @@
 """Cells of a table to examples: tokens with tags, or a text with character spans.
 
 An example's inputs are `text`, `words` ([start, end] of each, in characters) and, where the words are the user's own
-and were not found in the text, `tokens`: the words themselves. Its target is a list of [start, end, type], in characters, in order.
+and were not found in the text, `tokens`: the words themselves. Its target is a list of [start, end, type], in
+characters, in order.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class UnitTokenizer:
             offsets, words = _pairs(encoded["offset_mapping"][index]), _pairs(row["words"])
             fed = words if own is None else own[1]
             units: UnitKind = self._units if own is None else "word"
-            yield _by_offsets(encoded["input_ids"][index], offsets, fed, words, units)
+            yield units_by_offsets(encoded["input_ids"][index], offsets, fed, words, units)
 
 
 def _first_subwords(ids: Sequence[int], word_of: Sequence[int], words: Ints) -> Tokenized:
@@ -98,7 +98,7 @@ def _first_subwords(ids: Sequence[int], word_of: Sequence[int], words: Ints) -> 
     return Tokenized(np.asarray(ids, dtype=np.int64), starts, ends)
 
 
-def _by_offsets(ids: Sequence[int], offsets: Ints, fed: Ints, words: Ints, units: UnitKind) -> Tokenized:
+def units_by_offsets(ids: Sequence[int], offsets: Ints, fed: Ints, words: Ints, units: UnitKind) -> Tokenized:
     """Units from where tokens lie in the text.
 
     `fed` are the words in the text that was tokenized, `words` the same in the example's text. A token that touches

@@ -1,6 +1,6 @@
 """Words of raw text in any script, and text out of words.
 
-The core's scoring does not depend on these words; they are what labels are given to.
+Entity scores do not depend on these words: they are only what labels are given to.
 """
 
 from __future__ import annotations

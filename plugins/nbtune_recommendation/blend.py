@@ -1,4 +1,4 @@
-"""The final ranker: a handful of weights that mix the match with popularity, recency and the items' features.
+"""The final ranker: a handful of weights that mix the match with popularity, recency, features and co-occurrence.
 
 Fitted after training on users the encoder was not trained to please, and kept only where it helps others.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtune_recommendation.catalogue import Catalogue
-from nbtune_recommendation.profiles import Scores
+from nbtune_recommendation.profiles import Scores, liked_together
 from nbtune_recommendation.scoring import ndcg
 
 FOLDS = 5
@@ -56,6 +56,7 @@ class Ingredients:
 
     def __init__(self, catalogue: Catalogue, scales: Mapping[str, tuple[float, float]] | None = None) -> None:
         raw = {"popularity": np.log1p(catalogue.popularity), "recency": _recency(catalogue)}
+        self._together = liked_together(catalogue)
         self._categories: list[NDArray[np.int64]] = []
         self._category_names: list[str] = []
         for name, kind in catalogue.kinds.items():
@@ -71,17 +72,22 @@ class Ingredients:
         self.scales = dict(scales) if scales is not None else {name: _scale(values) for name, values in raw.items()}
         columns = [_standard(raw.get(name), self.scales[name], len(catalogue)) for name in self.scales]
         self._fixed = np.stack(columns, axis=1).astype(np.float32)
-        self.names = ("match", *self._category_names, *self.scales)
+        self.names = ("match", "liked together", *self._category_names, *self.scales)
 
     def of(self, match: Scores, history: Sequence[int], items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Ingredients of some items for one user, shape [items, names]."""
         own = [_share(codes, history)[codes[items]] for codes in self._categories]
-        return np.column_stack([match[items], *own, self._fixed[items]]).astype(np.float64)
+        return np.column_stack(
+            [match[items], _relative(self._together(history))[items], *own, self._fixed[items]]
+        ).astype(np.float64)
 
     def mix(self, match: Scores, history: Sequence[int], weights: Mapping[str, float]) -> Scores:
         """Mixed scores of all items for one user."""
         fixed = np.asarray([weights.get(name, 0.0) for name in self.scales], dtype=np.float32)
         scores = np.float32(weights["match"]) * match + self._fixed @ fixed
+        together = weights.get("liked together", 0.0)
+        if together:
+            scores = scores + np.float32(together) * _relative(self._together(history))
         for name, codes in zip(self._category_names, self._categories, strict=True):
             scores = scores + np.float32(weights.get(name, 0.0)) * _share(codes, history)[codes]
         mixed: Scores = scores.astype(np.float32)
@@ -123,10 +129,12 @@ def make_case(
     return Case(ingredients.of(match, history, items), np.arange(len(relevant)))
 
 
-def fit_blend(cases: Sequence[Case], ingredients: Ingredients, *, k: int, seed: int, source: str) -> Blend:
+def fit_blend(cases: Sequence[Case], ingredients: Ingredients, *, k: int, seed: int) -> Blend:
     """Weights by listwise softmax, kept if they raise NDCG@k by more than a standard error on users left out."""
     if len(cases) < 2 * FOLDS:
-        return match_only(f"ranked by the match alone: {len(cases)} users are too few to fit a final ranker on")
+        return match_only(
+            f"ranked by the match alone: {len(cases)} validation users are too few to fit a final ranker on"
+        )
     folds = np.random.default_rng(seed).permutation(len(cases)) % FOLDS
     alone = _start(ingredients)
     gains = np.zeros(len(cases))
@@ -135,9 +143,9 @@ def fit_blend(cases: Sequence[Case], ingredients: Ingredients, *, k: int, seed: 
         for index in np.flatnonzero(folds == fold).tolist():
             gains[index] = _ndcg(cases[index], weights, k) - _ndcg(cases[index], alone, k)
     gain, error = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
-    found = f"{gain:+.3f} (standard error {error:.3f}) in ndcg@{k} on {source} left out of its fit"
+    found = f"{gain:+.3f} (standard error {error:.3f}) in ndcg@{k} on validation users left out of its fit"
     if gain <= error:
-        return match_only(f"ranked by the match alone: mixing in popularity, recency and features gave {found}")
+        return match_only(f"ranked by the match alone: mixing in other signals gave {found}")
     weights = _fit(cases, alone)
     named = {name: float(weight) for name, weight in zip(ingredients.names, weights, strict=True)}
     return Blend(named, ingredients.scales, True, f"the final ranker gave {found}")
@@ -196,6 +204,12 @@ def _standard(values: NDArray[np.float64] | None, scale: tuple[float, float], co
         return np.zeros(count)
     standard: NDArray[np.float64] = np.nan_to_num((values - scale[0]) / scale[1])
     return standard
+
+
+def _relative(scores: Scores) -> Scores:
+    """As a share of the highest, which differs from user to user."""
+    relative: Scores = scores / np.float32(scores.max() or 1.0)
+    return relative
 
 
 def _share(codes: NDArray[np.int64], history: Sequence[int]) -> NDArray[np.float32]:

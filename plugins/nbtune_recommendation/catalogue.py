@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -59,15 +58,6 @@ class Catalogue:
     def index(self) -> dict[str, int]:
         """The position of each item."""
         return {item: position for position, item in enumerate(self.ids)}
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """Changes when an item or its text does."""
-        return hashlib.sha256(repr((self.ids, self.texts)).encode()).hexdigest()
-
-    def first(self, count: int) -> Catalogue:
-        """Ids and texts of the first `count` items (the rest is left as it is)."""
-        return self if count == len(self) else replace(self, ids=self.ids[:count], texts=self.texts[:count])
 
     def positions(self, items: Sequence[str]) -> list[int]:
         """Positions of those of `items` that are known, in order."""

@@ -33,7 +33,6 @@ def findings(
             "give more interactions a user, or check the user column",
         )
     yield from _about_users(liked)
-    yield from _about_rows(train)
     yield from _about_items(train, facts["items"], facts["texts"])
     yield from _about_features(inventory, options)
     if options.split != "random" and train and not all("time" in example.inputs for example in train):
@@ -45,24 +44,6 @@ def _about_users(liked: Mapping[str, Sequence[int]]) -> Iterator[Finding]:
     if single and single < len(liked):
         message = f"{single:,} of {len(liked):,} users have fewer than two liked items and teach nothing about tastes"
         yield Finding("warning" if single > len(liked) / 2 else "note", message, count=single)
-
-
-def _about_rows(train: Sequence[Example]) -> Iterator[Finding]:
-    first: set[tuple[str, str]] = set()
-    again: list[int] = []
-    for example in train:
-        pair = (example.inputs["user"], example.inputs["item"])
-        if pair in first:
-            again.append(example.row)
-        first.add(pair)
-    if again:
-        yield Finding(
-            "warning",
-            f"{len(again):,} training rows repeat a user and item; the latest of each pair is kept",
-            "",
-            tuple(again[:_SHOWN]),
-            len(again),
-        )
 
 
 def _about_items(train: Sequence[Example], items: Sequence[str], texts: Sequence[str]) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ class Ranking:
 
     `ranks` (1 is best) belong to the `relevant` items, best first; `cold_items` are those of them that training
     never saw liked, `cold_user` says that the user had no history. `auc` is None where every candidate is relevant
-    or none is. `top` are the first items with their `scores`.
+    or none is. `top` are the first items with their `scores`; `ranker` says in words what ranked them.
     """
 
     user: str
@@ -30,6 +30,7 @@ class Ranking:
     scores: tuple[float, ...]
     cold_user: bool = False
     cold_items: tuple[str, ...] = ()
+    ranker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def rank_items(
     relevant: Sequence[int],
     k: int,
     cold_user: bool,
+    ranker: str = "",
 ) -> Ranking:
     """Rank every item that is not excluded.
 
@@ -74,6 +76,7 @@ def rank_items(
         scores=tuple(float(values[i]) for i in first),
         cold_user=cold_user,
         cold_items=tuple(catalogue.ids[candidates[i]] for _, i in order if not catalogue.popularity[candidates[i]]),
+        ranker=ranker,
     )
 
 

@@ -69,6 +69,7 @@ class RankingHead(Head):
                 relevant=view.relevant,
                 k=self.options.k,
                 cold_user=not view.history,
+                ranker=self.blend.note,
             )
 
     def scorer(self, examples: Sequence[Example], forward: Forward) -> Scorer:
@@ -79,7 +80,9 @@ class RankingHead(Head):
             if "item" in example.inputs:
                 facts = {"text": example.inputs["text"], "features": example.inputs.get("features", {})}
                 new.setdefault(example.inputs["item"], facts)
-        catalogue = self.catalogue.with_items(new)
+        # a score must not rest on what the rivals beside it are not told: to be scored is to know training only
+        scored = any("part" in example.inputs for example in examples)
+        catalogue = (self._trained if scored else self.catalogue).with_items(new)
         weights = self.fingerprint()
         kept = self._scorer
         if kept is None or kept.catalogue is not catalogue or not np.array_equal(kept.weights, weights):
@@ -87,12 +90,12 @@ class RankingHead(Head):
         return kept
 
     def view(self, example: Example, catalogue: Catalogue) -> View:
-        """The user of an example. Outside validation, what they liked in the validation rows is history too."""
+        """The user of an example. Where nothing is scored, what they liked in the validation rows is history too."""
         user = example.inputs["user"]
         relevant = catalogue.positions(example.target) if isinstance(example.target, list) else []
         later: list[int] = []
-        if example.inputs.get("part") != "validation":
-            later = [item for item in catalogue.positions(self._later.get(user, [])) if item not in relevant]
+        if "part" not in example.inputs:
+            later = catalogue.positions(self._later.get(user, []))
         history = [item for item in catalogue.positions(example.inputs.get("history", [])) if item not in later]
         return View(user, [*history, *later], [*catalogue.seen(user), *later], relevant)
 
@@ -105,7 +108,7 @@ class RankingHead(Head):
     # --- after training
 
     def conclude(self, train: Sequence[Example], validation: Sequence[Example], forward: Forward) -> None:
-        """Fit the final ranker on validation users, or on the last training item of each user where there are none."""
+        """Fit the final ranker on validation users: the training rows are what match and popularity were made of."""
         self.restore(
             {"blend": match_only("ranked by the match alone (ranker = none)").to_json(), "later": {}, "added": {}}
         )
@@ -118,24 +121,17 @@ class RankingHead(Head):
         self.restore({"blend": self.blend.to_json(), "later": later, "added": added})
 
     def _fit(self, validation: Sequence[Example], forward: Forward) -> None:
-        catalogue = self.scorer(validation, forward).catalogue
+        scorer = self.scorer(validation, forward)
+        catalogue, ingredients = scorer.catalogue, Ingredients(scorer.catalogue)
         views = [self.view(example, catalogue) for example in validation]
-        source = "validation users"
-        if not views:
-            source = "users' last training items"
-            views = [
-                View(user, list(items[:-1]), [*items[:-1], *catalogue.rated.get(user, ())], [items[-1]])
-                for user, items in catalogue.liked.items()
-            ]
         views = [view for view in views if view.history and view.relevant]
         random = np.random.default_rng(self.seed)
         if len(views) > 2000:
             views = [views[index] for index in sorted(random.choice(len(views), 2000, replace=False))]
-        matcher, ingredients = self.matcher(catalogue, forward), Ingredients(catalogue)
         cases = [
             make_case(
                 ingredients,
-                matcher(view.history),
+                scorer.matcher(view.history),
                 history=view.history,
                 excluded=view.met,
                 relevant=view.relevant,
@@ -143,7 +139,7 @@ class RankingHead(Head):
             )
             for view in views
         ]
-        self.blend = fit_blend(cases, ingredients, k=self.options.k, seed=self.seed, source=source)
+        self.blend = fit_blend(cases, ingredients, k=self.options.k, seed=self.seed)
 
     def state(self) -> dict[str, Any]:
         return {"blend": self.blend.to_json(), "later": self._later, "added": self._added}
@@ -162,7 +158,7 @@ class Scorer:
     def __init__(self, catalogue: Catalogue, matcher: Matcher, blend: Blend, weights: NDArray[np.float64]) -> None:
         self.catalogue = catalogue
         self.weights = weights
-        self._matcher = matcher
+        self.matcher = matcher
         self._popular = popular(catalogue)
         self._blend = blend
         self._ingredients = Ingredients(catalogue, blend.scales) if blend.kept else None
@@ -171,7 +167,7 @@ class Scorer:
         """(match, final score), each of shape [items]."""
         if not history:
             return np.zeros(len(self.catalogue), dtype=np.float32), self._popular(history)
-        match = self._matcher(history)
+        match = self.matcher(history)
         if self._ingredients is None:
             return match, match
         return match, self._ingredients.mix(match, history, self._blend.weights)

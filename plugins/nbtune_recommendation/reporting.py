@@ -28,12 +28,13 @@ def protocol(
     lines = [
         f"held out: {held:,} liked items of {len(scored):,} users; {held_out(examples, inventory)}",
         f"candidates: every item the user had not met, {min(candidates):,} to {max(candidates):,} a user; none sampled",
-        f"history: the user's latest {options.history} liked items from training, and from validation when testing",
+        f"history: the user's latest {options.history} liked items from training (`recommend` knows validation too)",
         f"liked: {inventory.facts['positive_reason']}",
         f"left out: {len(rankings) - len(scored):,} users without a new liked item; "
         f"{repeats:,} held-out items the user had already met in training",
         "users without a history are ranked the most popular items first; equal scores in a fixed random order",
     ]
+    lines.extend(sorted({ranking.ranker for ranking in rankings if ranking.ranker}))
     if options.head == "cross":
         lines.insert(
             2,

@@ -10,7 +10,6 @@ from nbtune.api import (
     Baseline,
     Column,
     ColumnMap,
-    DataError,
     Example,
     Finding,
     Head,
@@ -70,13 +69,7 @@ class Recommendation(Task):
 
         catalogue, likes = self._known(inventory)
         if part == "train":
-            arranged = list(arranging.stretches(examples, catalogue, likes, self.options.history))
-            if not arranged:
-                raise DataError(
-                    "no user has two liked items, so there is nothing to learn a taste from",
-                    "give more interactions a user, or check the user column and positive_from",
-                )
-            return arranged
+            return list(arranging.stretches(examples, catalogue, likes, self.options.history))
         if part == "predict":
             return list(arranging.pairs(examples, catalogue))
         return list(arranging.rankings(examples, catalogue, likes, part))

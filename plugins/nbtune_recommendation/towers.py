@@ -179,7 +179,7 @@ class TowersHead(RankingHead):
         def compute(texts: Sequence[str]) -> NDArray[np.float32]:
             return np.stack(list(forward(self._features(texts)))).astype(np.float32)
 
-        return self.vectors.of(catalogue, self.fingerprint(), compute)
+        return self.vectors.of(catalogue.texts, self.fingerprint(), compute)
 
     def fingerprint(self) -> NDArray[np.float64]:
         """The sum of every weight matrix, shape [parameters]."""
@@ -189,10 +189,10 @@ class TowersHead(RankingHead):
             return np.asarray([float(parameter.sum(dtype=exact)) for parameter in parameters])
 
     def save_assets(self, folder: Path) -> None:
-        self.vectors.save(folder, self.fingerprint())
+        self.vectors.save(folder, self.catalogue.texts, self.fingerprint())
 
     def load_assets(self, folder: Path) -> None:
-        self.vectors.load(folder, self.catalogue)
+        self.vectors.load(folder, self.catalogue.texts)
 
     def _features(self, texts: Sequence[str]) -> list[Feature]:
         return [{"input_ids": ids, "attention_mask": [1] * len(ids)} for ids in self._tokenize(texts)]

@@ -1,72 +1,77 @@
-"""The items' vectors, kept until a weight or a text changes."""
+"""The items' vectors, kept until a weight changes."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from nbtune_recommendation.catalogue import Catalogue
 
 FILE = "item_vectors.safetensors"
 
 
 class VectorStore:
-    """Vectors of one catalogue, shape [items, size], with the fingerprint of the weights that made them."""
+    """Vectors of texts, shape [texts, size], with the fingerprint of the weights that made them."""
 
     def __init__(self) -> None:
-        self._vectors: NDArray[np.float32] | None = None
-        self._digest = ""
+        self._texts: tuple[str, ...] = ()
+        self._vectors = np.zeros((0, 0), dtype=np.float32)
         self._weights = np.zeros(0)
-        self._ids: tuple[str, ...] = ()
 
     def of(
         self,
-        catalogue: Catalogue,
+        texts: tuple[str, ...],
         weights: NDArray[np.float64],
         compute: Callable[[Sequence[str]], NDArray[np.float32]],
     ) -> NDArray[np.float32]:
-        """The vectors of `catalogue`; only those that are not known for these weights are computed."""
-        current = self._vectors is not None and _same(self._weights, weights)
-        if self._vectors is not None and current:
-            if catalogue.digest == self._digest:
-                return self._vectors
-            known = len(self._ids)
-            # a catalogue that only has new items at its end
-            if catalogue.ids[:known] == self._ids and catalogue.first(known).digest == self._digest:
-                return np.concatenate([self._vectors, compute(catalogue.texts[known:])])
-        vectors = compute(catalogue.texts)
-        self._vectors, self._digest, self._weights, self._ids = vectors, catalogue.digest, weights, catalogue.ids
+        """The vectors of `texts`; only those after the part they share with what is kept are computed."""
+        shared = _shared(self._texts, texts) if _same(self._weights, weights) else 0
+        if shared == len(texts):
+            return self._vectors[:shared]
+        rest = compute(texts[shared:])
+        vectors = np.concatenate([self._vectors[:shared], rest]) if shared else rest
+        if shared == len(self._texts) or not shared:
+            self._texts, self._vectors, self._weights = texts, vectors, weights
         return vectors
 
-    def save(self, folder: Path, weights: NDArray[np.float64]) -> None:
-        """Write the vectors, if they are those of `weights`."""
+    def save(self, folder: Path, texts: tuple[str, ...], weights: NDArray[np.float64]) -> None:
+        """Write the vectors of `texts`, if they are there and are those of `weights`."""
         from safetensors.numpy import save_file
 
-        if self._vectors is None or not _same(self._weights, weights):
+        if not texts or _shared(self._texts, texts) < len(texts) or not _same(self._weights, weights):
             return
-        save_file(
-            {"vectors": np.ascontiguousarray(self._vectors), "weights": self._weights},
-            folder / FILE,
-            metadata={"catalogue": self._digest, "items": str(len(self._ids))},
-        )
+        tensors: dict[str, NDArray[Any]] = {
+            "vectors": np.ascontiguousarray(self._vectors[: len(texts)]),
+            "weights": self._weights,
+        }
+        save_file(tensors, folder / FILE, metadata={"texts": _digest(texts)})
 
-    def load(self, folder: Path, catalogue: Catalogue) -> None:
-        """Read what `save` wrote; nothing happens if there is no file or it is of another catalogue."""
+    def load(self, folder: Path, texts: tuple[str, ...]) -> None:
+        """Read what `save` wrote; nothing happens if there is no file or it is of other texts."""
         from safetensors import safe_open
 
         path = folder / FILE
         if not path.is_file():
             return
         with safe_open(path, framework="numpy") as file:
-            facts = file.metadata() or {}
-            known = catalogue.first(int(facts.get("items", 0)))
-            if facts.get("catalogue") != known.digest:
-                return
-            self._vectors, self._weights = file.get_tensor("vectors"), file.get_tensor("weights")
-        self._digest, self._ids = known.digest, known.ids
+            if (file.metadata() or {}).get("texts") == _digest(texts):
+                self._vectors, self._weights = file.get_tensor("vectors"), file.get_tensor("weights")
+                self._texts = texts
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many texts both begin with."""
+    shortest = min(len(one), len(other))
+    if one[:shortest] == other[:shortest]:
+        return shortest
+    return next(index for index in range(shortest) if one[index] != other[index])
+
+
+def _digest(texts: tuple[str, ...]) -> str:
+    return hashlib.sha256(repr(texts).encode()).hexdigest()
 
 
 def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

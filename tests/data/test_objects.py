@@ -81,5 +81,11 @@ def test_long_numbers_beside_a_gap_keep_their_digits() -> None:
     assert frame["id"].tolist()[0] == 1234567890123456789
 
 
+def test_half_a_surrogate_pair_does_not_stop_the_reading() -> None:
+    table = read_jsonl('{"text": "a\\ud83d", "k\\ud83d": 1}\n', "a.jsonl")
+    assert table.frame["text"].tolist() == ["a\ud83d"]
+    assert table.frame.columns.tolist() == ["text", "k?"]
+
+
 def test_keys_that_are_no_texts_become_texts() -> None:
     assert frame_of([{0: "a", 1: "b"}]).to_dict("list") == {"0": ["a"], "1": ["b"]}

@@ -51,7 +51,7 @@ def test_a_folder_brings_its_parts(toy: Task, write: Write, tmp_path: Path) -> N
     write("test.csv", frame(6, 200).to_csv(index=False))
     prepared = prepare(toy, data=str(tmp_path))
     assert sizes(prepared.parts) == {"train": 40, "validation": 4, "test": 6}
-    assert prepared.data == f"{tmp_path} (train 40, validation 4, test 6 rows)"
+    assert prepared.data == f"{tmp_path.name} (train 40, validation 4, test 6 rows)"
     single = prepare(toy, data=frame(40), validation=str(tmp_path))
     assert sizes(single.parts) == {"train": 40, "validation": 4}
 
@@ -183,6 +183,20 @@ def test_the_test_part_is_scored_and_unknown_labels_are_refused(toy: Task) -> No
     assert caught.value.message == (
         "none of the labels of source['test'] ('a', 'b') is one that the run learned ('0', '1')"
     )
+
+
+def test_the_columns_of_the_training_data_do_not_stand_in_the_way_of_new_data(toy: Task) -> None:
+    columns = {"text": "body", "label": "verdict"}
+    for data in (
+        ["a text"],
+        {"text": "a text"},
+        {"body": "a text", "text": "another"},
+        pd.DataFrame({"Text": ["a text"]}),
+    ):
+        (example,) = read_for_scoring(toy, data, part="predict", columns=columns)
+        assert example.inputs == {"text": "a text"}
+    with pytest.raises(DataError, match=r"\[columns\] text = 'body': a DataFrame has no such column"):
+        read_for_scoring(toy, pd.DataFrame({"review": ["a text"]}), part="predict", columns=columns)
 
 
 def test_a_blank_text_to_predict_is_refused(toy: Task) -> None:

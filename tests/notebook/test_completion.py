@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 
 @pytest.fixture
-def ready(shell: InteractiveShell, runs_dir: Path) -> InteractiveShell:
+def ready(shell: Any, runs_dir: Path) -> Any:
     shell.user_ns.update(train_df=pd.DataFrame({"text": ["a"]}), number=3, _hidden=pd.DataFrame())
     for name in ("conll", "tickets"):
         (runs_dir / name).mkdir(parents=True)
@@ -20,28 +19,28 @@ def ready(shell: InteractiveShell, runs_dir: Path) -> InteractiveShell:
     return shell
 
 
-def complete(shell: InteractiveShell, text: str) -> list[str]:
+def complete(shell: Any, text: str) -> list[str]:
     """The cell as it would read after each completion that is offered, its last line."""
     with provisionalcompleter():
         offered = list(shell.Completer.completions(text, len(text)))
     return [(text[: each.start] + each.text).split("\n")[-1] for each in offered]
 
 
-def test_tasks_come_first(ready: InteractiveShell) -> None:
+def test_tasks_come_first(ready: Any) -> None:
     assert {"%finetune ner", "%finetune sentiment"} <= set(complete(ready, "%finetune "))
     assert complete(ready, "%%finetune n") == ["%%finetune ner"]
     assert complete(ready, "run = %finetune n") == ["run = %finetune ner"]
     assert complete(ready, "%%finetune run << n") == ["%%finetune run << ner"]
 
 
-def test_flags_are_offered_once(ready: InteractiveShell) -> None:
+def test_flags_are_offered_once(ready: Any) -> None:
     assert complete(ready, "%finetune ner --da") == ["%finetune ner --data"]
     offered = complete(ready, "%finetune ner --data train_df --")
     assert "%finetune ner --data train_df --validation" in offered
     assert "%finetune ner --data train_df --data" not in offered
 
 
-def test_data_are_tables_in_scope_and_samples(ready: InteractiveShell) -> None:
+def test_data_are_tables_in_scope_and_samples(ready: Any) -> None:
     offered = complete(ready, "%finetune ner --data ")
     assert "%finetune ner --data train_df" in offered
     assert "%finetune ner --data sample:ner" in offered
@@ -51,21 +50,21 @@ def test_data_are_tables_in_scope_and_samples(ready: InteractiveShell) -> None:
     assert complete(ready, "%nbtune inspect tr") == ["%nbtune inspect train_df"]
 
 
-def test_runs_are_offered_where_a_run_is_needed(ready: InteractiveShell) -> None:
+def test_runs_are_offered_where_a_run_is_needed(ready: Any) -> None:
     assert complete(ready, "%evaluate ") == ["%evaluate conll", "%evaluate tickets"]
     assert complete(ready, "%predict ti") == ["%predict tickets"]
     assert complete(ready, "%nbtune show co") == ["%nbtune show conll"]
     assert complete(ready, "%finetune --resume co") == ["%finetune --resume conll"]
 
 
-def test_verbs_models_and_settings_are_completed(ready: InteractiveShell) -> None:
+def test_verbs_models_and_settings_are_completed(ready: Any) -> None:
     assert complete(ready, "%nbtune in") == ["%nbtune inspect"]
     assert complete(ready, "%finetune ner --model mini") == ["%finetune ner --model minilm-l6"]
     assert "%finetune ner learning_rate=" in complete(ready, "%finetune ner learn")
     assert complete(ready, "%nbtune inspect train_df --task se") == ["%nbtune inspect train_df --task sentiment"]
 
 
-def test_the_body_offers_settings_of_the_run_and_of_the_task(ready: InteractiveShell) -> None:
+def test_the_body_offers_settings_of_the_run_and_of_the_task(ready: Any) -> None:
     head = "%%finetune sentiment --data train_df\n"
     assert complete(ready, f"{head}batch") == ["batch_size = "]
     assert "classes = " in complete(ready, f"{head}cla")
@@ -77,7 +76,7 @@ def test_the_body_offers_settings_of_the_run_and_of_the_task(ready: InteractiveS
     assert complete(ready, f"{head}[lora]\nra") == ["rank = "]
 
 
-def test_other_cells_are_left_alone(ready: InteractiveShell) -> None:
+def test_other_cells_are_left_alone(ready: Any) -> None:
     from nbtune.notebook.completion import suggestions
 
     for above, before in (
@@ -91,7 +90,7 @@ def test_other_cells_are_left_alone(ready: InteractiveShell) -> None:
         assert suggestions(above, before, ready.user_ns) == ([], "")
 
 
-def test_a_failure_inside_does_not_break_completion(ready: InteractiveShell, monkeypatch: Any) -> None:
+def test_a_failure_inside_does_not_break_completion(ready: Any, monkeypatch: Any) -> None:
     from nbtune.notebook import completion
 
     def broken(*_: Any) -> None:

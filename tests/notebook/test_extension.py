@@ -8,12 +8,11 @@ import sys
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 MAGICS = {"line": {"finetune", "evaluate", "predict", "nbtune"}, "cell": {"finetune", "predict"}}
 
 
-def footprint(shell: InteractiveShell) -> dict[str, Any]:
+def footprint(shell: Any) -> dict[str, Any]:
     manager: Any = shell.magics_manager
     manager.lsmagic_docs()  # newer shells load their own magics only when they are looked at
     return {
@@ -28,7 +27,7 @@ def footprint(shell: InteractiveShell) -> dict[str, Any]:
     }
 
 
-def test_loading_adds_the_magics_and_nothing_else_by_these_names(bare_shell: InteractiveShell) -> None:
+def test_loading_adds_the_magics_and_nothing_else_by_these_names(bare_shell: Any) -> None:
     before = footprint(bare_shell)
     bare_shell.run_line_magic("load_ext", "nbtune")
     after = footprint(bare_shell)
@@ -37,7 +36,7 @@ def test_loading_adds_the_magics_and_nothing_else_by_these_names(bare_shell: Int
     assert after["configurables"] == before["configurables"] + 1
 
 
-def test_unloading_removes_all_that_loading_added(bare_shell: InteractiveShell) -> None:
+def test_unloading_removes_all_that_loading_added(bare_shell: Any) -> None:
     before = footprint(bare_shell)
     bare_shell.run_line_magic("load_ext", "nbtune")
     bare_shell.run_line_magic("config", "Nbtune.runs_dir = '/elsewhere'")
@@ -45,7 +44,7 @@ def test_unloading_removes_all_that_loading_added(bare_shell: InteractiveShell) 
     assert footprint(bare_shell) == before
 
 
-def test_loading_twice_and_reloading_leave_one_of_each(shell: InteractiveShell) -> None:
+def test_loading_twice_and_reloading_leave_one_of_each(shell: Any) -> None:
     before = footprint(shell)
     shell.run_line_magic("load_ext", "nbtune")
     shell.run_line_magic("reload_ext", "nbtune")
@@ -57,14 +56,14 @@ def test_loading_twice_and_reloading_leave_one_of_each(shell: InteractiveShell) 
     assert shell.run_cell("%nbtune").success
 
 
-def test_a_magic_of_the_users_by_the_same_name_survives_unloading(shell: InteractiveShell) -> None:
+def test_a_magic_of_the_users_by_the_same_name_survives_unloading(shell: Any) -> None:
     shell.register_magic_function(lambda line: f"mine {line}", "line", "evaluate")
     shell.run_line_magic("unload_ext", "nbtune")
     assert shell.run_line_magic("evaluate", "x") == "mine x"
     del shell.magics_manager.magics["line"]["evaluate"]
 
 
-def test_settings_are_seen_set_and_checked_by_config(shell: InteractiveShell, runs_dir: Any) -> None:
+def test_settings_are_seen_set_and_checked_by_config(shell: Any, runs_dir: Any) -> None:
     shell.run_line_magic("config", "Nbtune.refresh = 2.0")
     magics = next(each for each in shell.configurables if type(each).__name__ == "Nbtune")
     assert magics.refresh == 2.0
@@ -77,7 +76,7 @@ def test_settings_are_seen_set_and_checked_by_config(shell: InteractiveShell, ru
     assert os.environ["NBTUNE_RUNS_DIR"] == str(runs_dir)
 
 
-def test_settings_are_completed_by_config(shell: InteractiveShell) -> None:
+def test_settings_are_completed_by_config(shell: Any) -> None:
     _, found = shell.complete("Nbtune.", "%config Nbtune.")
     assert {"Nbtune.display", "Nbtune.refresh", "Nbtune.runs_dir"} <= set(found)
 
@@ -106,13 +105,13 @@ def test_loading_is_silent_quick_and_brings_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "nbtune"])
-def test_the_question_mark_shows_usage_and_examples(shell: InteractiveShell, name: str) -> None:
+def test_the_question_mark_shows_usage_and_examples(shell: Any, name: str) -> None:
     doc = shell.find_line_magic(name).__doc__
     assert f"usage: %{name}" in doc
     assert "examples:" in doc
 
 
-def test_a_cell_magic_without_a_body_is_the_line_magic(shell: InteractiveShell) -> None:
+def test_a_cell_magic_without_a_body_is_the_line_magic(shell: Any) -> None:
     for cell in ("%%finetune nre --data x\n", "%%finetune nre --data x", "\n%%finetune nre --data x\n\n"):
         result = shell.run_cell(cell)
         assert type(result.error_in_exec).__name__ == "SpecError"

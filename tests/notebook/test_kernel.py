@@ -32,7 +32,8 @@ _THINGS = ("film", "book", "play", "song", "meal")
 
 
 def run_notebook(cells: list[str], **options: Any) -> Any:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    make: Any = nbformat.v4  # untyped
+    notebook = make.new_notebook(cells=[make.new_code_cell(source) for source in cells])
     NotebookClient(notebook, timeout=240, **options).execute()
     nbformat.validate(notebook)
     return notebook

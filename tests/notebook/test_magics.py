@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from nbtune.errors import DataError, NbtuneError, RunError, SpecError
 
@@ -28,31 +27,31 @@ def reviews() -> pd.DataFrame:
 
 
 @pytest.fixture
-def ready(shell: InteractiveShell, reviews: pd.DataFrame, runs_dir: Path, tiny_model: str) -> InteractiveShell:
+def ready(shell: Any, reviews: pd.DataFrame, runs_dir: Path, tiny_model: str) -> Any:
     """A shell with data in a variable and a folder for runs."""
     shell.user_ns.update(reviews=reviews, tiny=tiny_model)
     assert runs_dir
     return shell
 
 
-def cell(shell: InteractiveShell, source: str) -> Any:
+def cell(shell: Any, source: str) -> Any:
     """The value of a cell that must succeed."""
     result = shell.run_cell(source)
     assert result.success, result.error_in_exec
     return result.result
 
 
-def error(shell: InteractiveShell, source: str) -> BaseException:
+def error(shell: Any, source: str) -> BaseException:
     """The error of a cell that must fail."""
     result = shell.run_cell(source)
-    assert result.error_in_exec is not None
+    assert isinstance(result.error_in_exec, BaseException)
     return result.error_in_exec
 
 
 # --- the whole way
 
 
-def test_a_cell_fine_tunes_evaluates_and_predicts(ready: InteractiveShell, published: Any, tiny_model: str) -> None:
+def test_a_cell_fine_tunes_evaluates_and_predicts(ready: Any, published: Any, tiny_model: str) -> None:
     run = cell(
         ready,
         f'%%finetune classification --data reviews --name first\nmodel = "{tiny_model}"\nepochs = 1\n'
@@ -83,7 +82,7 @@ def test_a_cell_fine_tunes_evaluates_and_predicts(ready: InteractiveShell, publi
     assert "did you mean 'first'?" in str(near)
 
 
-def test_results_are_assigned_by_python_and_by_prefix(ready: InteractiveShell, published: Any, tiny_model: str) -> None:
+def test_results_are_assigned_by_python_and_by_prefix(ready: Any, published: Any, tiny_model: str) -> None:
     line = f"classification --data reviews --model {tiny_model} {SETTINGS}"
     assert cell(ready, f"run = %finetune {line}") is None
     assert ready.user_ns["run"].status == "finished"
@@ -94,9 +93,7 @@ def test_results_are_assigned_by_python_and_by_prefix(ready: InteractiveShell, p
     assert ready.user_ns["report"].examples == 40
 
 
-def test_quiet_shows_nothing_and_a_semicolon_keeps_the_report_away(
-    ready: InteractiveShell, published: Any, tiny_model: str
-) -> None:
+def test_quiet_shows_nothing_and_a_semicolon_keeps_the_report_away(ready: Any, published: Any, tiny_model: str) -> None:
     line = f"%finetune classification --data reviews --model {tiny_model} {SETTINGS}"
     cell(ready, f"{line} --quiet;")
     assert published.new == []
@@ -106,7 +103,7 @@ def test_quiet_shows_nothing_and_a_semicolon_keeps_the_report_away(
     assert "95% interval" in published.last["text/html"]
 
 
-def test_a_run_that_was_stopped_goes_on_with_resume(ready: InteractiveShell, published: Any, tiny_model: str) -> None:
+def test_a_run_that_was_stopped_goes_on_with_resume(ready: Any, published: Any, tiny_model: str) -> None:
     import nbtune
     from nbtune.control import Control
     from nbtune.events import Event, Stepped
@@ -157,7 +154,7 @@ def test_a_run_that_was_stopped_goes_on_with_resume(ready: InteractiveShell, pub
     ],
 )
 def test_mistakes_fail_the_cell_with_their_type_and_a_remedy(
-    ready: InteractiveShell, published: Any, capsys: Any, source: str, kind: type[NbtuneError], words: str
+    ready: Any, published: Any, capsys: Any, source: str, kind: type[NbtuneError], words: str
 ) -> None:
     caught = error(ready, source)
     assert isinstance(caught, kind)
@@ -169,12 +166,12 @@ def test_mistakes_fail_the_cell_with_their_type_and_a_remedy(
     assert published.new == []
 
 
-def test_a_dollar_is_not_expanded(ready: InteractiveShell) -> None:
+def test_a_dollar_is_not_expanded(ready: Any) -> None:
     ready.user_ns["name"] = "reviews"
     assert "$name" in str(error(ready, "%finetune classification --data $name"))
 
 
-def test_names_inside_a_function_are_found(ready: InteractiveShell) -> None:
+def test_names_inside_a_function_are_found(ready: Any) -> None:
     source = (
         "def look():\n    inner = reviews[10:30]\n    return get_ipython().run_line_magic('nbtune', "
         "'inspect inner --task classification')\nfound = look()\n"
@@ -183,7 +180,7 @@ def test_names_inside_a_function_are_found(ready: InteractiveShell) -> None:
     assert "20" in ready.user_ns["found"].prepared.data
 
 
-def test_an_error_leaves_no_frames_with_the_users_objects(ready: InteractiveShell, monkeypatch: Any) -> None:
+def test_an_error_leaves_no_frames_with_the_users_objects(ready: Any, monkeypatch: Any) -> None:
     import gc
     import weakref
 
@@ -209,7 +206,7 @@ def test_an_error_leaves_no_frames_with_the_users_objects(ready: InteractiveShel
     assert kept[0]() is None
 
 
-def test_a_bug_of_ours_keeps_its_traceback(ready: InteractiveShell, monkeypatch: Any, capsys: Any) -> None:
+def test_a_bug_of_ours_keeps_its_traceback(ready: Any, monkeypatch: Any, capsys: Any) -> None:
     from nbtune.running import launch
 
     def broken(*_: Any, **__: Any) -> None:
@@ -225,7 +222,7 @@ def test_a_bug_of_ours_keeps_its_traceback(ready: InteractiveShell, monkeypatch:
 # --- looking around
 
 
-def test_why_explains_the_last_error(ready: InteractiveShell) -> None:
+def test_why_explains_the_last_error(ready: Any) -> None:
     error(ready, "%finetune classification --data reviews epoch=1")
     why = cell(ready, "%nbtune why")
     assert "there is no setting 'epoch'" in why.text
@@ -237,23 +234,23 @@ def test_why_explains_the_last_error(ready: InteractiveShell) -> None:
     assert "<script>" not in later.html
 
 
-def test_why_without_an_error_says_so(ready: InteractiveShell) -> None:
+def test_why_without_an_error_says_so(ready: Any) -> None:
     assert "no error" in repr(cell(ready, "%nbtune why"))
 
 
-def test_overview_and_help_show_examples(ready: InteractiveShell) -> None:
+def test_overview_and_help_show_examples(ready: Any) -> None:
     assert "%finetune" in cell(ready, "%nbtune").text
     for line in ("%finetune --help", "%evaluate -h", "%predict --help", "%nbtune inspect --help"):
         assert "examples:" in cell(ready, line).text
 
 
-def test_tasks_are_listed_with_columns_scores_and_packages(ready: InteractiveShell) -> None:
+def test_tasks_are_listed_with_columns_scores_and_packages(ready: Any) -> None:
     text = cell(ready, "%nbtune tasks").text
     for words in ("ner", "entity_f1", "classification", "sentiment", "recommendation", "nbtune", "0.1.0"):
         assert words in text
 
 
-def test_tasks_that_failed_to_load_are_listed_with_the_reason(ready: InteractiveShell, monkeypatch: Any) -> None:
+def test_tasks_that_failed_to_load_are_listed_with_the_reason(ready: Any, monkeypatch: Any) -> None:
     from importlib.metadata import EntryPoint
 
     from nbtune.tasks import registry

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from nbtune.events import Ended, Event, Paused, Preparing
 from nbtune.notebook.progress import RunDisplay, TerminalDisplay, display_for
@@ -136,7 +135,7 @@ def test_a_log_file_gets_no_carriage_returns_and_few_lines(story: Story) -> None
     assert len(stream.getvalue().splitlines()) < 25
 
 
-def test_the_shell_decides_between_output_and_terminal(bare_shell: InteractiveShell) -> None:
+def test_the_shell_decides_between_output_and_terminal(bare_shell: Any) -> None:
     class TerminalInteractiveShell:
         pass
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nbtune_ner.head import NerHead
+from nbtune_ner.head import NerHead, Scored
 from nbtune_ner.predictions import found_spans
 from nbtune_ner.reading import entity_spans, gold, read_text, read_tokens, tag_spans
 from nbtune_ner.task import Ner
+from nbtune_ner.units import units_by_offsets
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForTokenClassification,
@@ -113,13 +114,9 @@ def oracle(head: NerHead, example: Example) -> list[tuple[int, int, str]]:
     for labelled, feature in zip(taught, asked, strict=True):
         owned = np.asarray(feature["unit_starts"]) >= 0
         assert (owned == (np.asarray(labelled["labels"]) != -100)).all()
-        record = np.dtype(
-            [("start", np.int64), ("end", np.int64), ("logits", np.float32, (len(head.model.config.id2label),))]
-        )
-        units = np.zeros(int(owned.sum()), dtype=record)
-        units["start"], units["end"] = feature["unit_starts"][owned], feature["unit_ends"][owned]
-        units["logits"][np.arange(len(units)), labelled["labels"][owned]] = 5
-        outputs.append(units)
+        logits = np.zeros((int(owned.sum()), len(head.model.config.id2label)), dtype=np.float32)
+        logits[np.arange(len(logits)), labelled["labels"][owned]] = 5
+        outputs.append(Scored(feature["unit_starts"][owned], feature["unit_ends"][owned], logits))
     return found_spans(head.decode(example, outputs))
 
 
@@ -165,10 +162,35 @@ def test_every_word_is_taught_once_on_its_first_subword(bert: Pretrained) -> Non
     labels = [int(label) for feature in features for label in feature["labels"] if label != -100]
     names = head.model.config.id2label
     assert [names[label] for label in labels] == ["B-X", "O", "B-LOC", "I-LOC"]
-    (whole,) = build(bert, [example]).encode([example], training=True)
-    tokens = head.tokenizer.convert_ids_to_tokens(whole[0]["input_ids"])
-    first = [token for token, label in zip(tokens, whole[0]["labels"], strict=True) if label != -100]
+    first = [
+        token
+        for feature in features
+        for token, label in zip(
+            head.tokenizer.convert_ids_to_tokens(feature["input_ids"]), feature["labels"], strict=True
+        )
+        if label != -100
+    ]
     assert first == ["anti", "in", "berlin", "[UNK]"]
+
+
+def test_a_tokenizer_that_glues_words_is_fed_them_with_spaces(byte_level: Pretrained) -> None:
+    example = token_example(["Angela", "Merkel", "北", "京"], ["B-PER", "I-PER", "B-LOC", "I-LOC"])
+    ((feature,),) = build(byte_level, [example]).encode([example], training=False)
+    assert list(feature["input_ids"]) == byte_level.tokenizer("Angela Merkel 北 京")["input_ids"]
+    owned = feature["unit_starts"] >= 0
+    places = zip(feature["unit_starts"][owned], feature["unit_ends"][owned], strict=True)
+    assert [[int(start), int(end)] for start, end in places] == example.inputs["words"]
+
+
+def test_a_token_across_words_makes_one_unit_of_all_it_touches() -> None:
+    words = np.array([[0, 3], [3, 5], [6, 8]])
+    tokens = np.array([[0, 2], [2, 5], [5, 8], [8, 8]])
+    tokenized = units_by_offsets([7, 8, 9, 10], tokens, words, words, "word")
+    assert tokenized.starts.tolist() == [0, -1, 6, -1]
+    assert tokenized.ends.tolist() == [5, -1, 8, -1]
+    subwords = units_by_offsets([7, 8, 9, 10], tokens, words, words, "subword")
+    assert subwords.starts.tolist() == [0, 2, 6, -1]
+    assert subwords.ends.tolist() == [2, 5, 8, -1]
 
 
 @pytest.mark.parametrize("kind", ["bert", "byte_level"])
@@ -296,8 +318,8 @@ def test_batching_and_padding_change_nothing(bert: Pretrained) -> None:
         together = head.outputs(pad(features, head))
         for feature, output in zip(features, together, strict=True):
             alone = head.outputs(pad([feature], head))[0]
-            assert (alone["start"] == output["start"]).all()
-            assert np.allclose(alone["logits"], output["logits"], atol=1e-5)
+            assert (alone.starts == output.starts).all()
+            assert np.allclose(alone.logits, output.logits, atol=1e-5)
 
 
 def test_the_saved_model_gives_plain_transformers_the_same_tags(bert: Pretrained, tmp_path: Path) -> None:
@@ -315,7 +337,7 @@ def test_the_saved_model_gives_plain_transformers_the_same_tags(bert: Pretrained
     theirs = [model.config.id2label[tags[word_ids.index(word)]] for word in range(len(tokens))]
     (features,) = head.encode([example], training=False)
     output = next(forward(head)(features))
-    assert [head.model.config.id2label[label] for label in output["logits"].argmax(-1)] == theirs
+    assert [head.model.config.id2label[label] for label in output.logits.argmax(-1)] == theirs
     assert list(model.config.id2label.values()) == ["O", "B-ORG", "I-ORG", "B-PER", "I-PER"]
     reopened = build(Pretrained("saved", str(tmp_path)), [example])
     assert list(reopened.predict([example], forward(reopened))) == list(head.predict([example], forward(head)))

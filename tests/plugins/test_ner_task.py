@@ -16,6 +16,7 @@ from nbtune_ner.reading import entity_spans, read_text, read_tokens, tag_spans
 from nbtune_ner.task import Ner
 
 from nbtune.api import ColumnMap, Example, Part, Problem
+from nbtune.testing import check_task
 
 
 def text_example(text: str, *entities: tuple[int, int, str], row: int = 0) -> Example:
@@ -138,6 +139,15 @@ def test_html_escapes_text_and_types_and_marks_right_wrong_and_missed() -> None:
     assert plain is not None
     assert "missed:" not in plain
     assert "gold" not in plain
+
+
+def test_the_contract_is_kept_with_tokens_and_with_texts() -> None:
+    tokens = pd.DataFrame(
+        {"tokens": [["Rome", str(i), "Al"] for i in range(12)], "tags": [["B-LOC", "O", "B-PER"]] * 12}
+    )
+    check_task(Ner(), tokens)
+    assert Ner.samples is not None
+    check_task(Ner(), pd.read_json(Ner.samples / "validation.jsonl", lines=True).head(40))
 
 
 @pytest.mark.parametrize("setting", [{"scheme": "iobx"}, {"stride": -1}, {"units": "letters"}, {"nonsense": 1}])

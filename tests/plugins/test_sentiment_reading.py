@@ -55,7 +55,7 @@ def test_the_plugin_contributes_the_task() -> None:
         (["-2", "-1", "0", "1", "2"], "auto", list(FIVE)),
         (["neg", "Pos"], "auto", [BAD, GOOD]),
         (["Negative", "NEUTRAL", "positive"], "auto", [BAD, SO_SO, GOOD]),
-        (["very_negative", "Very Positive", "extremely-positive", "neutral"], "auto", [VERY_BAD, VERY_GOOD, VERY_GOOD, SO_SO]),
+        (["very_negative", "Very Positive", "extremely-positive"], "auto", [VERY_BAD, VERY_GOOD, VERY_GOOD]),
         (["very negative", "very positive"], 3, [BAD, GOOD]),
         (["True", "False"], "auto", [GOOD, BAD]),
         (["0.25", "-0.8", "1"], "auto", [0.25, -0.8, 1.0]),

@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, GPT2
 
 from nbtune.api import Example, Inventory, LabelScores, Recipe, SequenceHead, SpecError, class_weight_tensor
 from nbtune.tasks.pretrained import pretrained
+from nbtune.training import adapters
 from nbtune.training.batches import collate, forward_with
 from nbtune.training.devices import Device
 
@@ -137,6 +138,30 @@ def test_numbers_start_at_the_mean_and_keep_the_scale_of_the_data(tiny_model: st
     assert predictions == pytest.approx(logits.tolist(), rel=1e-5)
 
 
+@pytest.mark.parametrize("merge", [True, False])
+def test_numbers_learned_with_lora_open_on_the_scale_of_the_data(tiny_model: str, tmp_path: Path, merge: bool) -> None:
+    inventory = Inventory(facts={"mean": 50.0, "std": 20.0})
+    head = head_on(tiny_model, inventory, kind="number")
+    adapters.add_lora(head, adapters.LoraSettings(rank=2))
+    learned = [parameter for _, parameter in adapters.learners(head)]
+    with torch.no_grad():
+        for parameter in learned:
+            parameter.add_(0.1)
+    head.model.eval()
+    ours = list(head.predict(ROWS, forward_with(head, CPU)))
+    if merge:
+        adapters.merge_lora(head)
+    head.model.config.save_pretrained(tmp_path)  # type: ignore[union-attr, operator]  # peft leaves it out
+    head.model.save_pretrained(tmp_path)  # type: ignore[operator]  # a transformers or peft model
+    head.tokenizer.save_pretrained(tmp_path)
+    opened = head_on(str(tmp_path) if merge else tiny_model, inventory, kind="number")
+    if not merge:
+        adapters.load_lora(opened, tmp_path)
+        opened.model.eval()
+    assert list(opened.predict(ROWS, forward_with(opened, CPU))) == pytest.approx(ours, rel=1e-4)
+    assert len(set(ours)) > 1
+
+
 def test_a_base_that_was_fine_tuned_on_other_labels_gets_a_new_layer(tiny_model: str, tmp_path: Path) -> None:
     old = head_on(tiny_model)
     old.model.save_pretrained(tmp_path)  # type: ignore[operator]  # a transformers model
@@ -157,6 +182,9 @@ def test_a_decoder_without_a_pad_token_classifies_batches(tiny_model: str, tmp_p
     alone = [next(iter(head.predict([row], forward_with(head, CPU)))) for row in ROWS]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+    number = head_on(str(tmp_path), Inventory(facts={"mean": 50.0, "std": 20.0}), kind="number")  # no bias to hold 50
+    (prediction,) = number.predict(ROWS[:1], forward_with(number, CPU))
+    assert abs(prediction) < 25
 
 
 def test_seventy_seven_labels_are_learned_and_ranked(tiny_model: str) -> None:
