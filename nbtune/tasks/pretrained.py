@@ -11,10 +11,13 @@ import hashlib
 import importlib.util
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from nbtune.errors import ModelError, did_you_mean
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 Architecture = Literal["base", "sequence-classification", "token-classification"]
+
+CONNECT_SECONDS = 5.0
+"""How long the hub may take to answer before it counts as out of reach."""
 
 _AUTO = {
     "base": "AutoModel",
@@ -104,11 +110,14 @@ class Pretrained:
         return cast("PreTrainedModel", model)
 
     def _fetch(self, load: Any, **settings: Any) -> Any:
+        cut_off = "" if self.local else _cut_off()
+        if cut_off:
+            settings["local_files_only"] = True  # what was fetched before still works
         try:
             with quiet():
                 return load(self.source, trust_remote_code=self.trust_remote_code, **settings)
         except Exception as error:
-            raise _explain(self, error) from error
+            raise _explain(self, error, cut_off) from error
 
 
 def pretrained(name: str, *, trust_remote_code: bool = False) -> Pretrained:
@@ -192,8 +201,26 @@ def _plain_hub_name(name: str) -> bool:
     )
 
 
-def _explain(model: Pretrained, error: Exception) -> ModelError:
+def _cut_off() -> str:
+    """Why the hub cannot be asked; "" if it can. The hub's own client would try again for minutes."""
+    from huggingface_hub import constants, is_offline_mode
+
+    if is_offline_mode():
+        return "HF_HUB_OFFLINE is set"
+    if getproxies():
+        return ""  # it is not we who must reach the hub
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), CONNECT_SECONDS).close()
+    except OSError:
+        return f"{address.netloc} cannot be reached"
+    return ""
+
+
+def _explain(model: Pretrained, error: Exception, cut_off: str) -> ModelError:
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if cut_off:
+        first = f"{cut_off}, and the local cache does not hold it"
     if model.local:
         damaged = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)) or "header" in first.casefold()
         state = "is damaged" if damaged else "cannot be loaded"
