@@ -47,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise DemoError("the executed notebook would replace the notebook itself", "give another folder")
         try:
             execute(notebook, chosen.outdir, teller)
-        finally:  # a notebook that failed half-way shows where
+        except BaseException:
+            teller.line(f"as far as it came: {executed}")
+            raise
+        finally:
             save(notebook, executed)
         page = write_page(notebook, executed.with_suffix(".html"))
     except NbtuneError as error:
@@ -117,9 +120,8 @@ async def _execute(notebook: NotebookNode, folder: Path, teller: Teller) -> None
             try:
                 await _execute_cell(client, cell, index, teller)
             except CellExecutionError as error:
-                raise DemoError(
-                    f"cell {index + 1} failed: {error.ename}: {error.evalue}", _first_line(cell.source)
-                ) from None
+                place = f"cell {index + 1} ({shorten(_first_line(cell.source), 60)})"
+                raise DemoError(f"{place} failed: {error.ename}: {visible(error.evalue)}") from None
             except DeadKernelError:
                 raise DemoError(
                     f"the kernel died in cell {index + 1}", "often the memory was too small: see %nbtune doctor"
@@ -206,15 +208,18 @@ def reports(notebook: NotebookNode) -> list[tuple[str, str]]:
 
 def _kernel_manager() -> AsyncKernelManager:
     """A kernel of this very Python: a kernelspec of the user named python3 may start another one."""
-    from ipykernel.kernelspec import make_ipkernel_cmd
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
 
     class ThisPython(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            return KernelSpec(argv=make_ipkernel_cmd(), display_name="Python 3", language="python")
+            return KernelSpec(**get_kernel_dict())
 
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    if manager.has_trait("transport_encryption"):  # newer ipykernels warn on the terminal without it
+        manager.transport_encryption = "auto"
+    return manager
 
 
 def _newest(cell: NotebookNode) -> str:

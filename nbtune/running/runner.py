@@ -105,6 +105,9 @@ def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
         yield Preparing(stage="fitting thresholds", done=0, total=1)
         with torch.random.fork_rng():
             job.head.conclude(parts["train"], parts.get("validation", []), forward_with(job.head, job.device))
+    elif type(job.head).conclude is not Head.conclude:
+        words = "stopped before what follows the training (thresholds, a ranker) was fitted: a resumed run fits it"
+        yield Noted(step=job.state.step, severity="note", message=words)
     yield _save_model(plan, job)
     if ended.status == "finished":
         yield Preparing(stage="scoring", done=0, total=1)

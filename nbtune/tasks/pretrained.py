@@ -111,11 +111,10 @@ class Pretrained:
 
     def _fetch(self, load: Any, **settings: Any) -> Any:
         cut_off = "" if self.local else _cut_off()
-        if cut_off:
-            settings["local_files_only"] = True  # what was fetched before still works
         try:
+            source = _fetched_before(self.source) if cut_off else self.source
             with quiet():
-                return load(self.source, trust_remote_code=self.trust_remote_code, **settings)
+                return load(source, trust_remote_code=self.trust_remote_code, **settings)
         except Exception as error:
             raise _explain(self, error, cut_off) from error
 
@@ -215,6 +214,13 @@ def _cut_off() -> str:
     except OSError:
         return f"{address.netloc} cannot be reached"
     return ""
+
+
+def _fetched_before(source: str) -> str:
+    """The folder in which the hub's client keeps a model: transformers given its id would ask the hub all the same."""
+    from huggingface_hub import snapshot_download
+
+    return str(snapshot_download(source, local_files_only=True))
 
 
 def _explain(model: Pretrained, error: Exception, cut_off: str) -> ModelError:
