@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NbtuneError as error:
         teller.line(str(error), stream=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         teller.line("interrupted", stream=sys.stderr)
         return 130
     for source, text in reports(notebook):
@@ -113,6 +115,7 @@ async def _execute(notebook: NotebookNode, folder: Path, teller: Teller) -> None
     teller.line(f"running {len(notebook.cells)} cells with {sys.executable}")
     began = time.monotonic()
     async with client.async_setup_kernel(env={**os.environ, **OFFLINE}, cleanup_kc=True):
+        _end_on_signals(client)
         info = await client.async_wait_for_reply(client.kc.kernel_info())  # type: ignore[union-attr]
         notebook.metadata["language_info"] = info["content"]["language_info"]  # type: ignore[index]
         teller.line(f"the kernel was ready after {time.monotonic() - began:.1f} s")
@@ -126,6 +129,20 @@ async def _execute(notebook: NotebookNode, folder: Path, teller: Teller) -> None
                 raise DemoError(
                     f"the kernel died in cell {index + 1}", "often the memory was too small: see %nbtune doctor"
                 ) from None
+
+
+def _end_on_signals(client: NotebookClient) -> None:
+    """Ctrl-C ends the task and with it the kernel; nbclient's own handlers end the kernel alone, which looks dead."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        client.shutdown_kernel = "immediate"  # a busy kernel asked politely prints a traceback of its own
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(number, end)
 
 
 async def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int, teller: Teller) -> None:
@@ -142,6 +159,7 @@ async def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int, 
         await work
     finally:
         work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
         teller.line(f"        {time.monotonic() - began:.1f} s")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -112,7 +111,7 @@ def _options(task: Task) -> Iterator[str]:
 def _imports(task: Task) -> Iterator[str]:
     """A plugin is imported whenever anybody lists tasks: what is heavy must wait until it is used."""
     module = type(task).__module__
-    if module == "__main__" or importlib.util.find_spec(module.partition(".")[0]) is None:
+    if module == "__main__":
         return  # typed into a notebook: there is nothing to import
     given = json.dumps([module, HEAVY, sys.path])
     probe = subprocess.run([sys.executable, "-c", _PROBE, given], capture_output=True, text=True, check=False)

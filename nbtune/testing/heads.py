@@ -125,7 +125,8 @@ def _loss(walk: Walk) -> Iterator[str]:
 
 def _outputs(walk: Walk) -> Iterator[str]:
     head = walk.head
-    encoded = head.encode(walk.held_out, training=False)
+    longer = _repeated(walk.held_out[0], 3)  # so that the others are padded
+    encoded = head.encode([longer, *walk.held_out[:7]], training=False)
     features = [feature for each in encoded for feature in each][:8]
     if not features:
         return  # the head predicts in a way of its own
@@ -157,19 +158,25 @@ def _predictions(walk: Walk) -> Iterator[str]:
     if len(walk.predictions) != len(examples):
         yield f"predict gave {len(walk.predictions)} predictions for {len(examples)} examples: one each"
         return
-    alone = [predict(head, [example])[0] for example in examples[:8]]
-    if not alike(walk.predictions[: len(alone)], alone):
-        yield "predictions differ between one by one and all at once: decode must use the outputs of its own example"
+    if type(head).predict is Head.predict:
+        yield from _independent(walk)
     turned = predict(head, list(reversed(examples)))
     if not alike(list(reversed(turned)), walk.predictions):
         yield "predictions do not follow the order of the examples: give them in the order in which they came"
-    if type(head).predict is Head.predict:  # one that ranks or generates may measure itself against the target
-        blind = predict(head, [dataclasses.replace(example, target=None) for example in examples])
-        if not alike(blind, walk.predictions):
-            yield "a prediction changes when the target is taken away: decode must not look at example.target"
     asked = predict(head, walk.asked)
     if len(asked) != len(walk.asked):
         yield f"{len(asked)} predictions for {len(walk.asked)} rows without targets: one each"
+
+
+def _independent(walk: Walk) -> Iterator[str]:
+    """For heads that predict from an example's own outputs; one that ranks may look at all examples and at targets."""
+    head, examples = walk.head, walk.held_out
+    alone = [predict(head, [example])[0] for example in examples[:8]]
+    if not alike(walk.predictions[: len(alone)], alone):
+        yield "predictions differ between one by one and all at once: decode must use the outputs of its own example"
+    blind = predict(head, [dataclasses.replace(example, target=None) for example in examples])
+    if not alike(blind, walk.predictions):
+        yield "a prediction changes when the target is taken away: decode must not look at example.target"
 
 
 def predict(head: Head, examples: Sequence[Example]) -> list[Any]:
@@ -178,11 +185,16 @@ def predict(head: Head, examples: Sequence[Example]) -> list[Any]:
 
 def _long_texts(walk: Walk) -> Iterator[str]:
     """Texts beyond the model must be cut or windowed, by the head: nobody else knows how."""
-    texts = {key: f"{value} " * 300 for key, value in walk.asked[0].inputs.items() if isinstance(value, str)}
-    if "text" not in texts:
-        return  # no text that stands by itself
-    long = dataclasses.replace(walk.asked[0], inputs={**walk.asked[0].inputs, "text": texts["text"]})
+    long = _repeated(walk.asked[0], 300)
     yield from _feature_lists(list(walk.head.encode([long], training=False)), walk.recipe.max_length)
+
+
+def _repeated(example: Example, times: int) -> Example:
+    """The example with its text so many times; as it is where it has no text that stands by itself."""
+    text = example.inputs.get("text")
+    if not isinstance(text, str):
+        return example
+    return dataclasses.replace(example, inputs={**example.inputs, "text": " ".join([text] * times)})
 
 
 def _state(walk: Walk) -> Iterator[str]:

@@ -23,10 +23,13 @@ def check(walk: Walk) -> Iterator[str]:
     task = walk.task
     table = next(iter(open_source(walk.rows, task).values()))
     walk.chosen = map_columns(task, table, overrides=walk.overrides)
-    broken = [*_rows(task, table.frame, walk.chosen), *_without_targets(walk, table.frame)]
-    yield from broken
-    if broken:
-        return
+    for step in (_rows(task, table.frame, walk.chosen), _without_targets(walk, table.frame)):
+        broken = False
+        for breach in step:
+            broken = True
+            yield breach
+        if broken:
+            return
     yield from _bad_cells(task, table.frame, walk.chosen)
     walk.prepared = prepare(task, data=walk.rows, columns=walk.overrides, validation_fraction=0.25)
     yield from _knowledge(walk)

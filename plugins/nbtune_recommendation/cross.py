@@ -109,7 +109,7 @@ class CrossHead(RankingHead):
         encoded = self.tokenizer(
             list(texts),
             [profile] * len(texts),
-            truncation="longest_first" if not profile else "only_second",
+            truncation="longest_first",  # an item's text may by itself be longer than the model
             max_length=max(self.recipe.max_length, 16),
             return_attention_mask=True,
         )

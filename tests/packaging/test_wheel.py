@@ -1,0 +1,47 @@
+"""One wheel holds the product: the core, the four plugins and their samples."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return zipfile.ZipFile(next(out.glob("nbtune-*.whl")))
+
+
+def test_the_wheel_holds_the_core_and_the_plugins_side_by_side(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    for package in ("nbtune", "nbtune_ner", "nbtune_classification", "nbtune_sentiment", "nbtune_recommendation"):
+        assert f"{package}/__init__.py" in names
+    assert "nbtune/py.typed" in names
+    assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/"))]
+
+
+def test_samples_travel_with_their_plugin(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    for path in sorted((ROOT / "plugins").glob("*/samples/*")):
+        assert str(path.relative_to(ROOT / "plugins")) in names
+
+
+def test_the_entry_points_are_declared(wheel: zipfile.ZipFile) -> None:
+    entry_points = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    declared = wheel.read(entry_points).decode()
+    assert "[nbtune]" in declared
+    for task in ("ner", "classification", "sentiment", "recommendation"):
+        assert f"{task} = nbtune_{task}" in declared
+
+
+def test_the_licence_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    assert [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
