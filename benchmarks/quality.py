@@ -54,7 +54,7 @@ def main() -> None:
             f"Quality: {corpus.title}",
             file=f"quality-{name}.jsonl",
             command=command,
-            machine=f"{machine('torch', 'transformers')}, {lines[0]['threads']} threads",
+            machine=f"{machine('torch', 'transformers')}, torch threads: {lines[0]['threads']}",
             rows=lines,
             body=report(corpus, settings, lines),
         )

@@ -94,6 +94,8 @@ def _named(source: str, task: Task, namespace: Mapping[str, Any], labelled: bool
         raise DataError(
             f"{name!r} is a web address", "download it first, or read it with pandas and give the DataFrame"
         )
+    if isinstance(namespace.get(name), os.PathLike) and not Path(name).exists():
+        return _path(os.fspath(namespace[name]), labelled)
     if name in namespace and (_is_data(namespace[name]) or not Path(name).exists()):
         return from_object(namespace[name], name if _is_data(namespace[name]) else _described(name, namespace[name]))
     if name.isidentifier() and not Path(name).exists():

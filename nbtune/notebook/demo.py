@@ -78,6 +78,7 @@ def read(path: Path) -> NotebookNode:
         import nbclient  # noqa: F401  # asked for here, so that its absence is told before anything is done
         import nbconvert  # noqa: F401
         import nbformat
+        from nbformat.validator import ValidationError
     except ImportError as error:
         raise DemoError(
             f"running a notebook needs {error.name}, which is not installed", 'pip install "nbtune[lab]"'
@@ -86,8 +87,10 @@ def read(path: Path) -> NotebookNode:
         notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except FileNotFoundError:
         raise DemoError(f"there is no notebook {str(path)!r}", "check the path") from None
-    except (OSError, ValueError, AttributeError) as error:
-        raise DemoError(f"{str(path)!r} cannot be read as a notebook: {error}", "open it in JupyterLab") from None
+    except (OSError, ValueError, AttributeError, ValidationError) as error:
+        raise DemoError(
+            f"{str(path)!r} cannot be read as a notebook: {shorten(error, 200)}", "open it in JupyterLab"
+        ) from None
     return notebook
 
 

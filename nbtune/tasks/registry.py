@@ -79,7 +79,8 @@ class Registry:
                 watchers: Any = implementation.function(**arguments)
                 found.extend(watchers or ())
             except Exception as error:  # a stranger's code
-                self._fail(implementation.plugin_name, "", f"nbtune_watchers raised {_describe(error)}")
+                distribution, _, plugin = implementation.plugin_name.partition(":")
+                self._fail(plugin, distribution, f"nbtune_watchers raised {_describe(error)}")
         return found
 
     def _load(self, point: EntryPoint) -> None:
@@ -132,7 +133,9 @@ class Registry:
         return ""
 
     def _fail(self, plugin: str, distribution: str, reason: str) -> None:
-        self.failures.append(Failure(plugin, distribution, reason))
+        failure = Failure(plugin, distribution, reason)
+        if failure not in self.failures:  # a watcher may fail at every run
+            self.failures.append(failure)
 
 
 @functools.cache

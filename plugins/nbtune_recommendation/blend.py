@@ -22,6 +22,9 @@ CONTENDERS = 1000
 PULL = 1.0
 """How strongly weights are held at "the match alone": the precision of a Gaussian prior around it."""
 
+NEIGHBOURS = 20
+"""Known items whose co-occurrence stands in for that of an item nobody has liked yet."""
+
 
 @dataclass(frozen=True)
 class Blend:
@@ -57,6 +60,8 @@ class Ingredients:
     def __init__(self, catalogue: Catalogue, scales: Mapping[str, tuple[float, float]] | None = None) -> None:
         raw = {"popularity": np.log1p(catalogue.popularity), "recency": _recency(catalogue)}
         self._together = liked_together(catalogue)
+        self._known = np.flatnonzero(catalogue.popularity > 0)
+        self._unknown = np.flatnonzero(catalogue.popularity == 0)
         self._categories: list[NDArray[np.int64]] = []
         self._category_names: list[str] = []
         for name, kind in catalogue.kinds.items():
@@ -78,7 +83,7 @@ class Ingredients:
         """Ingredients of some items for one user, shape [items, names]."""
         own = [_share(codes, history)[codes[items]] for codes in self._categories]
         return np.column_stack(
-            [match[items], _relative(self._together(history))[items], *own, self._fixed[items]]
+            [match[items], self._liked_together(match, history)[items], *own, self._fixed[items]]
         ).astype(np.float64)
 
     def mix(self, match: Scores, history: Sequence[int], weights: Mapping[str, float]) -> Scores:
@@ -87,11 +92,24 @@ class Ingredients:
         scores = np.float32(weights["match"]) * match + self._fixed @ fixed
         together = weights.get("liked together", 0.0)
         if together:
-            scores = scores + np.float32(together) * _relative(self._together(history))
+            scores = scores + np.float32(together) * self._liked_together(match, history)
         for name, codes in zip(self._category_names, self._categories, strict=True):
             scores = scores + np.float32(weights.get(name, 0.0)) * _share(codes, history)[codes]
         mixed: Scores = scores.astype(np.float32)
         return mixed
+
+    def _liked_together(self, match: Scores, history: Sequence[int]) -> Scores:
+        """As a share of the highest; an item nobody has liked yet gets what known items of a like match have.
+
+        Zero would say "liked by others only", and bury what is new.
+        """
+        scores: Scores = self._together(history)
+        scores = scores / np.float32(scores.max() or 1.0)
+        known = np.setdiff1d(self._known, list(history))
+        if len(self._unknown) and len(known):
+            known = known[np.argsort(match[known])]
+            scores[self._unknown] = _nearby_mean(match[known], scores[known], match[self._unknown])
+        return scores
 
     def parts(self, match: Scores, history: Sequence[int], item: int, weights: Mapping[str, float]) -> dict[str, float]:
         """What each ingredient adds to one item's score."""
@@ -206,10 +224,13 @@ def _standard(values: NDArray[np.float64] | None, scale: tuple[float, float], co
     return standard
 
 
-def _relative(scores: Scores) -> Scores:
-    """As a share of the highest, which differs from user to user."""
-    relative: Scores = scores / np.float32(scores.max() or 1.0)
-    return relative
+def _nearby_mean(places: Scores, values: Scores, asked: Scores) -> Scores:
+    """The mean of the `values` whose (ascending) `places` are around each of `asked`."""
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    middle = np.searchsorted(places, asked)
+    low, high = np.maximum(0, middle - NEIGHBOURS // 2), np.minimum(len(values), middle + NEIGHBOURS // 2)
+    mean: Scores = ((sums[high] - sums[low]) / np.maximum(1, high - low)).astype(np.float32)
+    return mean
 
 
 def _share(codes: NDArray[np.int64], history: Sequence[int]) -> NDArray[np.float32]:

@@ -69,6 +69,8 @@ def test_a_variable_goes_before_a_file_and_a_path_may_be_a_path(
     for scope in ({}, {"reviews": print}):
         assert open_source("reviews", toy, namespace=scope)["whole"].frame["text"].tolist() == ["from file"]
     assert open_source(tmp_path / "reviews", toy)["whole"].frame["text"].tolist() == ["from file"]
+    scope = {"path": tmp_path / "reviews"}
+    assert open_source("path", toy, namespace=scope)["whole"].frame["text"].tolist() == ["from file"]
 
 
 def test_a_misspelt_variable_is_offered_the_nearest(toy: Task) -> None:

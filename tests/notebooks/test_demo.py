@@ -26,7 +26,7 @@ sleep(3)
 
 def write(folder: Path, *cells: str) -> Path:
     path = folder / "book.ipynb"
-    written = [nbformat.v4.new_code_cell(source) for source in cells]
+    written = [nbformat.v4.new_code_cell(source) for source in cells]  # type: ignore[no-untyped-call]
     nbformat.write(nbformat.v4.new_notebook(cells=written), path)  # type: ignore[no-untyped-call]
     return path
 

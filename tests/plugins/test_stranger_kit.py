@@ -178,7 +178,7 @@ def test_an_empty_cell_must_become_a_problem(tiny_model: str) -> None:
         for row, text in enumerate(table[columns.one("text")].tolist()):
             yield Example({"text": text.strip()}, None if part == "predict" else table["mood"][row], row)
 
-    message = refusal(type("Mood", (Mood,), {"read": careless})(), tiny_model)
+    message = refusal(variant(read=careless, __module__=__name__), tiny_model)
     assert "an empty cell in 'sentence': careless raised AttributeError" in message
     assert "test_stranger_kit.py, line" in message
     assert "yield Problem(row, reason, column)" in message
