@@ -102,7 +102,7 @@ def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
     set_training(job.head, False)
     parts = plan.prepared.parts
     if ended.status == "finished":
-        yield Preparing(stage="fitting thresholds", done=0, total=1)
+        yield Preparing(stage="fitting what follows the training", done=0, total=1)
         with torch.random.fork_rng():
             job.head.conclude(parts["train"], parts.get("validation", []), forward_with(job.head, job.device))
     elif type(job.head).conclude is not Head.conclude:

@@ -81,27 +81,18 @@ def test_settings_are_completed_by_config(shell: Any) -> None:
     assert {"Nbtune.display", "Nbtune.refresh", "Nbtune.runs_dir"} <= set(found)
 
 
-def test_loading_is_silent_quick_and_brings_no_heavy_library() -> None:
+def test_loading_is_silent_and_brings_no_heavy_library() -> None:
     code = (
-        "import sys, time\n"
+        "import sys\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
-        "began = time.perf_counter()\n"
         "shell.run_line_magic('load_ext', 'nbtune')\n"
-        "print(time.perf_counter() - began, file=sys.stderr)\n"
         "heavy = {'torch', 'transformers', 'pandas', 'datasets', 'peft', 'sklearn', 'pyarrow', 'scipy', 'ipykernel'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
-    times = []
-    for _ in range(3):  # the first may compile, and another process may be busy
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout == ""
-        seconds, modules = done.stderr.split("\n")[:2]
-        assert modules == "[]"
-        times.append(float(seconds))
-        if times[-1] < 0.3:
-            break
-    assert min(times) < 0.3
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "nbtune"])

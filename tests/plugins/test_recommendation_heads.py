@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -292,17 +291,12 @@ def test_long_histories_are_cut_into_stretches_that_use_each_item_once(tiny_mode
     assert all(len(e.inputs["items"]) <= 15 for e in setting.parts["train"])
 
 
-def test_a_hundred_thousand_items_are_scored_in_milliseconds() -> None:
+def test_a_hundred_thousand_items_are_scored_as_one_by_one() -> None:
     vectors = np.random.default_rng(0).standard_normal((100_000, 384), dtype=np.float32)
-    match = vector_matcher(vectors, scale=20.0, forgetting=0.1, latest=10)
-    seconds = []
-    for _ in range(10):
-        began = time.perf_counter()
-        scores = match(list(range(10)))
-        top = np.argpartition(-scores, 10)[:10]
-        seconds.append(time.perf_counter() - began)
-    assert len(top) == 10
-    assert min(seconds) < 0.1
+    scores = vector_matcher(vectors, scale=20.0, forgetting=0.0, latest=10)(list(range(10)))
+    user = vectors[:10].mean(axis=0)
+    some = [0, 17, 99_999]
+    np.testing.assert_allclose(scores[some], 20.0 * vectors[some] @ user, rtol=1e-4)
 
 
 def test_the_final_ranker_is_kept_where_it_helps(tiny_model: str) -> None:
