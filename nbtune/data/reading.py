@@ -46,9 +46,18 @@ def describe_problems(table: Table, columns: ColumnMap, problems: Sequence[Probl
     """How many rows cannot be used, and the first of them with their places and reasons."""
     count = len({problem.row for problem in problems})
     subject = f"{count:,} of {len(table):,} rows" if len(table) > 1 else "the only row"
-    first = "; ".join(f"{table.where(problem.row)}: {_reason(problem, columns)}" for problem in problems[:_SHOWN])
-    more = "; ..." if len(problems) > _SHOWN else ""
+    by_reason: dict[str, list[str]] = {}  # one reason for many rows is said once
+    for problem in problems:
+        by_reason.setdefault(_reason(problem, columns), []).append(table.where(problem.row))
+    kinds = list(by_reason.items())
+    first = "; ".join(f"{_places(places)}: {reason}" for reason, places in kinds[:_SHOWN])
+    more = "; ..." if len(kinds) > _SHOWN else ""
     return f"{subject} of {table.name} cannot be used: {first}{more}"
+
+
+def _places(places: Sequence[str]) -> str:
+    """The first of the places where one thing is wrong."""
+    return ", ".join(places[:_SHOWN]) + (f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else "")
 
 
 def _reason(problem: Problem, columns: ColumnMap) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
-from nbtune.errors import RunError, SpecError
-from nbtune.events import Event, Noted, Preparing
+from nbtune.errors import NbtuneError, RunError, SpecError
+from nbtune.events import Event, Noted, Preparing, Started
 from nbtune.running import folder as folders
 from nbtune.running import interrupts
 from nbtune.running.folder import RunFolder
@@ -101,13 +101,20 @@ def _drive(plan: Plan, watchers: Sequence[Watcher]) -> Run:
 
     run = Run(plan.folder, plan.control, trust_remote_code=plan.spec.trust_remote_code)
     plugins = _Guarded(registry().watchers(run, plan.control))
-    with interrupts.heard_by(plan.control) as pressed:
-        for event in execute(plan):
-            plan.folder.log(event)
-            _tell((*watchers, plugins), event)
-            for note in plugins.take_notes():
-                plan.folder.log(note)
-                _tell(watchers, note)
+    begun = plan.resume
+    try:
+        with interrupts.heard_by(plan.control) as pressed:
+            for event in execute(plan):
+                begun = begun or isinstance(event, Started)
+                plan.folder.log(event)
+                _tell((*watchers, plugins), event)
+                for note in plugins.take_notes():
+                    plan.folder.log(note)
+                    _tell(watchers, note)
+    except NbtuneError:
+        if not begun:  # nothing was learned: the name is free again
+            plan.folder.remove()
+        raise
     if pressed.insisted:
         raise KeyboardInterrupt
     return run

@@ -125,7 +125,7 @@ def make_spec(task: Task, settings: Mapping[str, Any]) -> tuple[RunSpec, Task]:
     for name in settings:
         if name not in common | own:
             raise SpecError(
-                f"there is no setting {name!r} for the task {task.name!r}", did_you_mean(name, common | own)
+                f"there is no setting {name!r} for the task {task.name!r}", did_you_mean(name, sorted(common | own))
             )
     options = {name: value for name, value in settings.items() if name in own}
     rest = {name: value for name, value in settings.items() if name not in own}
@@ -183,8 +183,12 @@ def explain(error: ValidationError, fields: Mapping[str, Any]) -> SpecError:
     first = error.errors(include_url=False)[0]
     place = [str(part) for part in first["loc"] if not str(part).startswith(("constrained", "function", "literal"))]
     name = place[0] if place else "spec"
+    if first["type"] == "extra_forbidden" and name == "lora":
+        return SpecError(f"there is no setting lora.{place[-1]}", did_you_mean(place[-1], Lora.model_fields))
     dotted = ".".join(place[:2]) if name in ("lora", "columns", "class_weights") else name
     said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        said = "may hold letters, digits, dots, dashes and underscores, and begins with a letter or digit"
     said = said[0].lower() + said[1:]
     meaning = getattr(fields.get(name), "description", None)
     default = getattr(fields.get(name), "default", None)

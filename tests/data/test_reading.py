@@ -51,8 +51,8 @@ def test_only_the_first_bad_rows_are_spelled_out(toy: Task) -> None:
     frame = pd.DataFrame({"text": [""] * 2000, "label": ["x"] * 2000})
     with pytest.raises(DataError) as caught:
         read_examples(toy, Table(frame, "df"), ColumnMap({"text": "text", "label": "label"}), "train")
-    assert caught.value.message.startswith("2,000 of 2,000 rows of df cannot be used: row 0: text is empty; row 1")
-    assert caught.value.message.endswith("row 4: text is empty; ...")
+    assert caught.value.message.startswith("2,000 of 2,000 rows of df cannot be used: row 0, row 1,")
+    assert caught.value.message.endswith("row 4 and 1,995 more: text is empty")
 
 
 def test_dropping_every_row_is_an_error(toy: Task) -> None:

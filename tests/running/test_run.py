@@ -300,3 +300,23 @@ def test_two_kept_checkpoints_at_most(tiny_model: str, runs_dir: Path) -> None:
     run = fit(tiny_model, checkpoint_every=1, watchers=[seen])
     assert len([event for event in seen.of(Saved) if event.kind == "checkpoint"]) > 2
     assert len(list((run.folder / "checkpoints").glob("step-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"freeze": 99}, "freeze = 99, but the model has 2 layers"),
+        ({"precision": "fp16", "device": "cpu"}, "'fp16' trains on CUDA and MPS only"),
+        ({"device": "abacus"}, "there is no device 'abacus'"),
+        ({"class_weights": {"prase": 2.0}}, "class_weights names an unknown label 'prase'"),
+        ({"lora": {"targets": ["quary"]}}, "LoRA finds no module named quary"),
+    ],
+    ids=str,
+)
+def test_what_only_the_model_can_tell_is_refused_and_the_name_stays_free(
+    tiny_model: str, runs_dir: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        fit(tiny_model, **settings)
+    assert nbtune.runs().empty
+    assert list(runs_dir.iterdir()) == []
