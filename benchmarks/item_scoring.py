@@ -1,6 +1,6 @@
 """How long the two towers take to score a user against a large catalogue, once the item vectors are there.
 
-    python benchmarks/item_scoring.py [--items 100000] [--times 50]
+python benchmarks/item_scoring.py [--items 100000] [--times 50]
 """
 
 from __future__ import annotations
