@@ -124,7 +124,7 @@ def answer(trainer: Trainer, corpus: Corpus, tokenizer: Any, max_length: int) ->
     ner = corpus.task == "ner"
     inputs = [row["tokens" if ner else "text"] for row in corpus.test]
     encoded = tokenizer(inputs, is_split_into_words=ner, truncation=True, max_length=max_length)
-    # with group_by_length Trainer also shuffles what it evaluates: its scores are right, the order of its answers is not
+    # with group_by_length, Trainer predicts in the order of length too, and does not say which row is which
     trainer.args.train_sampling_strategy = "sequential"
     logits = trainer.predict(Dataset.from_dict(dict(encoded))).predictions
     best = np.argmax(logits, axis=-1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, help="in place of each data set's own number")
     parser.add_argument("--rows", type=int, help="the most training rows, in place of each data set's own number")
+    parser.add_argument("--keep", action="store_true", help="go on: keep measurements of the same settings")
     results.add_into(parser)
     given = parser.parse_args()
     for name in given.corpora:
@@ -45,14 +47,18 @@ def main() -> None:
             parser.error(f"there is no data set {name!r} here: choose from {', '.join(SETTINGS)}")
         changes = {key: getattr(given, key) for key in ("epochs", "rows") if getattr(given, key) is not None}
         settings = replace(SETTINGS[name], **changes)
-        lines = measure(name, given.data, settings, given.seeds)
+        earlier = results.read_lines(given.into, _file(name)) if given.keep else []
+        lines = []
+        for line in measure(name, given.data, settings, given.seeds, earlier):
+            lines.append(line)
+            results.write_lines(given.into, _file(name), lines)
         command = f"python benchmarks/quality.py --data PATH {name} --seeds {' '.join(map(str, given.seeds))}"
         command += "".join(f" --{key} {value}" for key, value in changes.items())
         corpus = corpora.read(name, given.data, settings.rows)
         results.save(
             given.into,
             f"Quality: {corpus.title}",
-            file=f"quality-{name}.jsonl",
+            file=_file(name),
             command=command,
             machine=f"{machine('torch', 'transformers')}, torch threads: {lines[0]['threads']}",
             rows=lines,
@@ -60,20 +66,28 @@ def main() -> None:
         )
 
 
-def measure(name: str, data: Path, settings: Settings, seeds: list[int]) -> list[dict[str, Any]]:
-    """One line a training, in the order they ran."""
+def measure(
+    name: str, data: Path, settings: Settings, seeds: list[int], earlier: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """One line a training, in the order they run; one of `earlier` with the same settings saves its training."""
     corpus = corpora.read(name, data, settings.rows)
-    lines = []
+    kept = {(line["contender"], line["seed"]): line for line in earlier if line["settings"] == asdict(settings)}
     for turn, seed in enumerate(seeds):
         for contender in sorted(CONTENDERS, reverse=turn % 2 == 0):
+            if (contender, seed) in kept:
+                yield kept[contender, seed]
+                continue
             outcome = jobs.run(contender, name, data, settings, seed)
             scores = scoring.score(corpus, outcome.answers)
             line = {"corpus": name, "contender": contender, "seed": seed, "scores": scores}
             line |= {"seconds": round(outcome.seconds, 1), "threads": outcome.threads, "rows_of_parts": corpus.sizes}
-            lines.append({**line, "settings": asdict(settings)})
             shown = ", ".join(f"{key} {value:.4f}" for key, value in scores.items())
             print(f"{time.strftime('%H:%M:%S')} {name} {contender} seed {seed}: {shown}", file=sys.stderr, flush=True)
-    return lines
+            yield {**line, "settings": asdict(settings)}
+
+
+def _file(name: str) -> str:
+    return f"quality-{name}.jsonl"
 
 
 def report(corpus: corpora.Corpus, settings: Settings, lines: list[dict[str, Any]]) -> str:

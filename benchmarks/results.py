@@ -33,21 +33,34 @@ def save(
     body: str,
 ) -> None:
     """Print a section, put it into RESULTS.md in place of the one of the same title, and write its measurements."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    section = f"## {title}\n\n{today}, `{command}`\n\nMachine: {machine}.\n\n{body.strip()}\n"
+    section = f"## {title}\n\n{_today()}, `{command}`\n\nMachine: {machine}.\n\n{body.strip()}\n"
     print(section, flush=True)
     page = into / "RESULTS.md"
     old = page.read_text(encoding="utf-8") if page.is_file() else _HEAD
     own = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     text = own.sub(lambda _: section + "\n", old) if own.search(old) else f"{old.rstrip()}\n\n{section}"
-    folder = into / "results"
-    folder.mkdir(parents=True, exist_ok=True)
+    write_lines(into, file, rows)
     page.write_text(text.rstrip() + "\n", encoding="utf-8")
-    lines = [json.dumps({"date": today, **row}, ensure_ascii=False) for row in rows]
-    (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_lines(into: Path, file: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write measurements below `into`, in place of those of an earlier run; each with the day it was made."""
+    (into / "results").mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"date": _today(), **row}, ensure_ascii=False) for row in rows]
+    (into / "results" / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_lines(into: Path, file: str) -> list[dict[str, Any]]:
+    """The measurements of an earlier run; none if there was none."""
+    path = into / "results" / file
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; the first column to the left, the others to the right."""
     marks = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, marks, *rows])
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
