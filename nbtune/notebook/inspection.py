@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,12 +85,14 @@ def inspect(task: str, data: Any, *, namespace: Mapping[str, Any] | None = None,
     )
     longest = base.longest
     limits = sorted({limit for limit in (*_LENGTHS, spec.max_length or 0, longest) if 0 < limit <= longest})
-    lengths = tuple(_lengths(prepared.parts["train"], base.tokenizer, limits))
+    # rows as read: a task may have regrouped them into examples that hold no text
+    not_text = {column.name for column in configured.columns if column.kind not in ("text", "tokens", "spans")}
+    lengths = tuple(_lengths(prepared.raw["train"], not_text, base.tokenizer, limits))
     return Inspection(task=task, model=spec.model, prepared=prepared, lengths=lengths)
 
 
 def _lengths(
-    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, limits: Sequence[int]
+    examples: Sequence[Example], not_text: Set[str], tokenizer: PreTrainedTokenizerBase, limits: Sequence[int]
 ) -> Iterator[Lengths]:
     import numpy as np
 
@@ -100,7 +102,7 @@ def _lengths(
     some = examples[::step][:_SAMPLED]
     for field in dict.fromkeys(name for example in some for name in example.inputs):
         texts = [text for example in some if (text := _text(example.inputs.get(field)))]
-        if not texts:
+        if not texts or field in not_text:
             continue
         with quiet():  # a text longer than the model is what we are here to find
             counts = np.asarray([len(ids) for ids in tokenizer(texts, truncation=False)["input_ids"]])

@@ -57,3 +57,8 @@ def test_what_finetune_would_refuse_is_refused(tickets: pd.DataFrame, tiny_model
         inspect("classification", tickets, model=tiny_model, max_lenght=3)
     with pytest.raises(DataError):
         inspect("classification", tickets, model=tiny_model, columns={"text": "bodyy"})
+
+
+def test_lengths_are_those_of_texts_not_of_names() -> None:
+    found = inspect("recommendation", "sample:recommendation")
+    assert [lengths.field for lengths in found.lengths] == ["text"]
