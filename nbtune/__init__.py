@@ -20,7 +20,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
     from nbtune.facade import finetune
-    from nbtune.running.run import Run, load, replay, runs
+    from nbtune.running.catalog import load, replay, runs
+    from nbtune.running.run import Run
 
 __version__ = "0.1.0"
 
@@ -28,9 +29,9 @@ _LAZY = {
     "Report": "nbtune.evaluation.report",
     "Run": "nbtune.running.run",
     "finetune": "nbtune.facade",
-    "load": "nbtune.running.run",
-    "replay": "nbtune.running.run",
-    "runs": "nbtune.running.run",
+    "load": "nbtune.running.catalog",
+    "replay": "nbtune.running.catalog",
+    "runs": "nbtune.running.catalog",
 }
 
 

@@ -177,7 +177,7 @@ class Nbtune(Magics):
         return tasks_picture()
 
     def _runs(self, typed: Arguments, names: Namespace) -> Any:
-        from nbtune.running.run import runs
+        from nbtune.running.catalog import runs
 
         return runs()
 
@@ -245,7 +245,8 @@ class Nbtune(Magics):
 
 def _load(name: str, names: Namespace) -> Any:
     """A run by its name, or by the variable that holds it."""
-    from nbtune.running.run import Run, load
+    from nbtune.running.catalog import load
+    from nbtune.running.run import Run
 
     held = names.get(name)
     return held if isinstance(held, Run) else load(name)

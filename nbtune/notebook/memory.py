@@ -15,7 +15,8 @@ def free(name: str | None = None) -> str:
     Raises:
         RunError: there is no run of that name.
     """
-    from nbtune.running.run import free_all, load
+    from nbtune.running.catalog import load
+    from nbtune.running.run import free_all
 
     before = _held()
     forget_last_error()

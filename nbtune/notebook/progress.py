@@ -152,7 +152,7 @@ def display_for(
 
 def final_picture(state: RunState, *, report: bool = True) -> Picture:
     """A run that has ended, with the report and the place that are on disk by then."""
-    from nbtune.running.run import load
+    from nbtune.running.catalog import load
 
     if state.started is None:
         return run_picture(state)

@@ -21,7 +21,7 @@ from nbtune.values import Part
 
 if TYPE_CHECKING:
     from nbtune.data.prepare import Prepared
-    from nbtune.running.runner import Plan
+    from nbtune.running.plan import Plan
     from nbtune.tasks.task import Task
 
 USUAL_LENGTH = 512
@@ -151,7 +151,7 @@ def _plan(
     control: Control,
     resume: bool = False,
 ) -> Plan:
-    from nbtune.running.runner import Plan
+    from nbtune.running.plan import Plan
 
     return Plan(spec, task, base, recipe, prepared, folder, control, resume)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from nbtune.control import Control
 from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
-from nbtune.running import folder as folders
 from nbtune.running.folder import RunFolder
 from nbtune.running.spec import RunSpec
 from nbtune.values import ColumnMap, Example, Part
@@ -258,28 +257,6 @@ class Run:
         return read_examples(self.folder, part)
 
 
-def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
-    """Open a run by name (in the runs folder) or by path.
-
-    Raises:
-        RunError: there is no such run; the nearest name is offered.
-    """
-    return Run(folders.find(name), trust_remote_code=trust_remote_code)
-
-
-def runs() -> pd.DataFrame:
-    """All runs in the runs folder, oldest first, one a row."""
-    import pandas as pd
-
-    columns = ["name", "task", "model", "status", "headline", "score", "epochs", "created", "folder"]
-    return pd.DataFrame([_row(folder) for folder in folders.all_runs()], columns=columns)
-
-
-def replay(folder: str | Path) -> Iterator[Event]:
-    """The events of a run, by folder or name, as they were told while it trained."""
-    return folders.find(folder).events()
-
-
 def free_all() -> int:
     """Close every opened model and give its memory back; the number closed."""
     from nbtune.running.model import free_memory
@@ -288,22 +265,6 @@ def free_all() -> int:
     _OPEN.clear()
     free_memory()
     return count
-
-
-def _row(folder: RunFolder) -> dict[str, Any]:
-    import pandas as pd
-
-    row: dict[str, Any] = {"name": folder.name, "folder": str(folder.path)}
-    try:
-        spec, run = folder.spec(), Run(folder)
-        evaluated = [event for event in folder.events() if isinstance(event, Evaluated)]
-        headline = evaluated[-1].headline if evaluated else None
-        row |= {"task": spec.task, "model": spec.model, "epochs": spec.epochs, "status": folder.status()}
-        row |= {"headline": headline, "score": run.metrics.get(headline or "")}
-    except (ValueError, RunError) as error:  # a damaged run is listed, and harms nothing
-        row |= {"status": f"damaged: {str(error).splitlines()[0]}"}
-    row["created"] = pd.Timestamp((folder.path / folders.MARKER).stat().st_mtime, unit="s").floor("s")
-    return row
 
 
 def _describe(data: Any) -> str:

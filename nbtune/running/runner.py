@@ -7,48 +7,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 
-from nbtune.control import Control
 from nbtune.data.encoding import FeatureSet
-from nbtune.data.prepare import Prepared
 from nbtune.errors import TrainingError
 from nbtune.evaluation.report import Report, make_report
-from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Saved, Stepped
+from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
 from nbtune.events import Prepared as PreparedEvent
-from nbtune.running import card, environment, snapshot
-from nbtune.running.folder import RunFolder
-from nbtune.running.model import Model, export
-from nbtune.running.spec import RunSpec, interval
-from nbtune.tasks.head import Head, Recipe
-from nbtune.tasks.pretrained import Pretrained
-from nbtune.tasks.task import Task
+from nbtune.running import card, environment, saving, snapshot
+from nbtune.running.model import Model
+from nbtune.running.plan import Plan
+from nbtune.running.spec import RunSpec
+from nbtune.tasks.head import Head
 from nbtune.training import adapters, checkpoints
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device, choose_device
-from nbtune.training.loop import Job, LoopSettings, LoopState, Stop, set_training, train
+from nbtune.training.job import Job, LoopSettings, LoopState
+from nbtune.training.loop import Stop, set_training, train
 from nbtune.values import Example, Feature, Part
 
 CHUNK = 500
 """Examples encoded or predicted between two looks at `control`."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that is known before training; every fault of the user has been found by now."""
-
-    spec: RunSpec
-    task: Task
-    base: Pretrained
-    recipe: Recipe
-    prepared: Prepared
-    folder: RunFolder
-    control: Control
-    resume: bool = False
 
 
 def execute(plan: Plan) -> Iterator[Event]:
@@ -82,7 +64,7 @@ def execute(plan: Plan) -> Iterator[Event]:
 
 def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
     """Drive the loop: save the best and the checkpoints; gives how it ended."""
-    schedule = _Checkpoints(plan, job)
+    schedule = saving.Checkpoints(plan, job)
     for event in train(job):
         if isinstance(event, Ended):
             if event.status == "stopped":
@@ -90,7 +72,7 @@ def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
             return event
         yield event
         if isinstance(event, Evaluated) and event.best:
-            yield _save_best(plan, job)
+            yield saving.save_best(plan, job)
         if isinstance(event, (Stepped, Evaluated)) and schedule.due():
             yield schedule.save()
     raise AssertionError("the loop ends with Ended")
@@ -98,7 +80,7 @@ def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
 
 def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it."""
-    _load_best(plan, job)
+    saving.load_best(plan, job)
     set_training(job.head, False)
     parts = plan.prepared.parts
     if ended.status == "finished":
@@ -108,7 +90,7 @@ def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
     elif type(job.head).conclude is not Head.conclude:
         words = "stopped before what follows the training (thresholds, a ranker) was fitted: a resumed run fits it"
         yield Noted(step=job.state.step, severity="note", message=words)
-    yield _save_model(plan, job)
+    yield saving.save_model(plan, job)
     if ended.status == "finished":
         yield Preparing(stage="scoring", done=0, total=1)
         report = _final_report(plan, job)
@@ -147,7 +129,7 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     )
     torch.manual_seed(spec.seed + 1)  # dropout, whatever the head drew for its new layers
     if plan.resume:
-        yield from _restore(plan, job)
+        yield from saving.restore(plan, job)
     return job
 
 
@@ -198,75 +180,13 @@ def _final_report(plan: Plan, job: Job) -> Report:
     )
 
 
-class _Checkpoints:
-    """When the next checkpoint is due, by time or by steps."""
-
-    def __init__(self, plan: Plan, job: Job) -> None:
-        self.plan, self.job = plan, job
-        self.seconds, self.steps = interval(plan.spec.checkpoint_every)
-        self.saved_at, self.saved_step = time.monotonic(), job.state.step
-
-    def due(self) -> bool:
-        if self.steps is not None:
-            return self.job.state.step - self.saved_step >= self.steps
-        return self.seconds is not None and time.monotonic() - self.saved_at >= self.seconds
-
-    def save(self) -> Saved:
-        began = time.monotonic()
-        folder = self.plan.folder.checkpoints
-        path = checkpoints.write_checkpoint(folder, self.job.state.step, *self.job.snapshot())
-        checkpoints.prune(folder)
-        self.saved_at, self.saved_step = time.monotonic(), self.job.state.step
-        return Saved(
-            step=self.job.state.step,
-            path=f"checkpoints/{path.name}",
-            kind="checkpoint",
-            seconds=time.monotonic() - began,
-        )
-
-
-def _restore(plan: Plan, job: Job) -> Iterator[Event]:
-    """Go back to the newest checkpoint that is whole; one that is not is passed over, and that is said."""
-    for path in reversed(checkpoints.checkpoints(plan.folder.checkpoints)):
-        try:
-            job.restore(*checkpoints.read_checkpoint(path))
-            return
-        except ValueError as error:
-            yield Noted(step=0, severity="warning", message=f"a damaged checkpoint was passed over: {error}")
-    yield Noted(step=0, severity="note", message="no checkpoint to go on from: training starts at the beginning")
-
-
-def _save_best(plan: Plan, job: Job) -> Saved:
-    began = time.monotonic()
-    path = plan.folder.best
-    path.parent.mkdir(exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in job.weights().items()}, aside)
-    checkpoints.sync(aside)
-    aside.replace(path)
-    return Saved(
-        step=job.state.step, path="checkpoints/best.safetensors", kind="best", seconds=time.monotonic() - began
-    )
-
-
-def _load_best(plan: Plan, job: Job) -> None:
-    if job.state.best_step is not None and plan.folder.best.is_file():
-        job.load_weights(load_file(plan.folder.best))
-
-
-def _save_model(plan: Plan, job: Job) -> Saved:
-    began = time.monotonic()
-    export(plan.folder.path, plan.task, job.head, plan.prepared.inventory, plan.recipe, plan.spec)
-    return Saved(step=job.state.step, path="model", kind="model", seconds=time.monotonic() - began)
-
-
 def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
     """After a failure, keep the best model there is; the failure itself is what the user must hear of."""
     if job.state.best_step is None:
         return
     try:
-        _load_best(plan, job)
-        saved = _save_model(plan, job)
+        saving.load_best(plan, job)
+        saved = saving.save_model(plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")
     else:

@@ -11,7 +11,8 @@ from nbtune.evaluation.report import Report
 from nbtune.events import Ended, Evaluated, Event, from_json, to_json
 from nbtune.running.folder import RunFolder
 from nbtune.running.model import open_model
-from nbtune.running.runner import Plan, execute
+from nbtune.running.plan import Plan
+from nbtune.running.runner import execute
 from nbtune.tasks.head import Head
 from nbtune.tasks.task import Task
 from nbtune.testing.heads import predict

@@ -23,7 +23,8 @@ from nbtune.tasks.head import Forward, Recipe
 from nbtune.tasks.pretrained import pretrained
 from nbtune.training.batches import collate, forward_with
 from nbtune.training.devices import choose_device
-from nbtune.training.loop import Job, LoopSettings, set_training, train
+from nbtune.training.job import Job, LoopSettings
+from nbtune.training.loop import set_training, train
 from nbtune.values import ColumnMap, Example, Inventory, Part
 
 THEMES = {

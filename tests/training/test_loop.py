@@ -19,7 +19,8 @@ from nbtune.tasks.metrics import Metric, MetricSet, mean
 from nbtune.tasks.pretrained import pretrained
 from nbtune.training.checkpoints import read_checkpoint, write_checkpoint
 from nbtune.training.devices import choose_device
-from nbtune.training.loop import Job, LoopSettings, train
+from nbtune.training.job import Job, LoopSettings
+from nbtune.training.loop import train
 from nbtune.values import Example, Inventory
 
 WORDS = ["good", "fine", "bad", "poor", "lovely day", "awful long and dreary evening", "nice", "dull"]

@@ -1,0 +1,54 @@
+"""All runs of the runs folder: open one, list them, tell one again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbtune.errors import RunError
+from nbtune.events import Evaluated, Event
+from nbtune.running import folder as folders
+from nbtune.running.folder import RunFolder
+from nbtune.running.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
+    """Open a run by name (in the runs folder) or by path.
+
+    Raises:
+        RunError: there is no such run; the nearest name is offered.
+    """
+    return Run(folders.find(name), trust_remote_code=trust_remote_code)
+
+
+def runs() -> pd.DataFrame:
+    """All runs in the runs folder, oldest first, one a row."""
+    import pandas as pd
+
+    columns = ["name", "task", "model", "status", "headline", "score", "epochs", "created", "folder"]
+    return pd.DataFrame([_row(folder) for folder in folders.all_runs()], columns=columns)
+
+
+def replay(folder: str | Path) -> Iterator[Event]:
+    """The events of a run, by folder or name, as they were told while it trained."""
+    return folders.find(folder).events()
+
+
+def _row(folder: RunFolder) -> dict[str, Any]:
+    import pandas as pd
+
+    row: dict[str, Any] = {"name": folder.name, "folder": str(folder.path)}
+    try:
+        spec, run = folder.spec(), Run(folder)
+        evaluated = [event for event in folder.events() if isinstance(event, Evaluated)]
+        headline = evaluated[-1].headline if evaluated else None
+        row |= {"task": spec.task, "model": spec.model, "epochs": spec.epochs, "status": folder.status()}
+        row |= {"headline": headline, "score": run.metrics.get(headline or "")}
+    except (ValueError, RunError) as error:  # a damaged run is listed, and harms nothing
+        row |= {"status": f"damaged: {str(error).splitlines()[0]}"}
+    row["created"] = pd.Timestamp((folder.path / folders.MARKER).stat().st_mtime, unit="s").floor("s")
+    return row

@@ -1,0 +1,122 @@
+"""What a training is given, and where it is: settings, state, and the job that holds both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nbtune.control import Control
+from nbtune.data.encoding import FeatureSet
+from nbtune.events import Preparing
+from nbtune.tasks.head import Head
+from nbtune.tasks.metrics import MetricSet
+from nbtune.training import adapters, optimizers
+from nbtune.training.checkpoints import random_state, set_random_state
+from nbtune.training.devices import Device
+
+Evaluate = Callable[[], Generator[Preparing, None, dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSettings:
+    """How to learn; the fields mean what `nbtune.running.spec.RunSpec` says."""
+
+    epochs: int
+    batch_size: int
+    accumulate: int = 1
+    learning_rate: float
+    optimizer: optimizers.OptimizerName = "adamw"
+    schedule: optimizers.ScheduleName = "linear"
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    clip: float | None = 1.0
+    patience: int | None = None
+    evaluate_every: int | None = None  # steps; None: once an epoch
+    length_grouping: bool = True
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class LoopState:
+    """Where the loop is: what a resume needs beside weights, optimizer and random state."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0  # batches of this epoch already used
+    best: dict[str, float] | None = None
+    best_step: int | None = None
+    evaluations_since_best: int = 0
+    evaluated_at: int = -1
+    seconds: float = 0.0
+
+
+@dataclass
+class Job:
+    """Everything the loop needs. `evaluate` yields progress and returns the validation scores."""
+
+    run: str
+    task: str
+    model: str
+    head: Head
+    features: FeatureSet
+    device: Device
+    settings: LoopSettings
+    control: Control
+    metrics: MetricSet
+    evaluate: Evaluate | None = None
+    rows: Sequence[int] = ()  # the table row of each example, for messages
+    validation_examples: int = 0
+    state: LoopState = field(default_factory=LoopState)
+
+    def __post_init__(self) -> None:
+        for module in adapters.modules(self.head).values():
+            module.to(self.device.device)
+        s = self.settings
+        self.lengths = self.features.lengths()
+        self.batches_per_epoch = -(-len(self.features) // s.batch_size)
+        self.steps_per_epoch = -(-self.batches_per_epoch // s.accumulate)
+        self.total_steps = self.steps_per_epoch * s.epochs
+        self.optimizer = optimizers.make_optimizer(
+            self.head, s.optimizer, learning_rate=s.learning_rate, weight_decay=s.weight_decay
+        )
+        self.schedule = optimizers.make_schedule(
+            self.optimizer,
+            s.schedule,
+            warmup_steps=optimizers.warmup_steps(s.warmup, self.total_steps),
+            total_steps=self.total_steps,
+        )
+        self.scaler = torch.amp.GradScaler(self.device.kind, enabled=self.device.needs_scaling)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What has learned so far (frozen weights are the base's own)."""
+        return {name: parameter.detach() for name, parameter in adapters.learners(self.head)}
+
+    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+        """Weights, optimizer state and everything else a resume needs; tensors are not copied."""
+        state = {
+            "loop": asdict(self.state),
+            "schedule": {"base_lrs": list(self.schedule.base_lrs), "last_epoch": self.schedule.last_epoch},
+            "scaler": self.scaler.state_dict(),
+            "random": random_state(),
+        }
+        return self.weights(), self.optimizer.state_dict(), state
+
+    def restore(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.load_weights(weights)
+        self.optimizer.load_state_dict(dict(optimizer))
+        self.schedule.base_lrs = list(state["schedule"]["base_lrs"])
+        self.schedule.last_epoch = state["schedule"]["last_epoch"]
+        self.scaler.load_state_dict(state["scaler"])
+        self.state = LoopState(**state["loop"])
+        set_random_state(state["random"])
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy weights that `weights()` gave into the model."""
+        with torch.no_grad():
+            for name, parameter in adapters.learners(self.head):
+                parameter.copy_(weights[name])
