@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import fmean
+from statistics import median
 from typing import Any
 
 import corpora
@@ -108,8 +108,8 @@ def report(corpus: corpora.Corpus, settings: Settings, lines: list[dict[str, Any
         interval = f"{difference:+.4f} ({low:+.4f} to {high:+.4f})"
         verdict = seed_noise.verdict(difference, low, high)
         rows.append([score, seed_noise.spread(ours), seed_noise.spread(theirs), interval, verdict])
-    seconds = [fmean(line["seconds"] for line in lines if line["contender"] == name) for name in CONTENDERS]
-    rows.append(["seconds to fit (informative)", *(f"{value:.0f}" for value in seconds), "", ""])
+    seconds = [median(line["seconds"] for line in lines if line["contender"] == name) for name in CONTENDERS]
+    rows.append(["seconds to fit, median (informative)", *(f"{value:.0f}" for value in seconds), "", ""])
     head = ["test score", "nbtune", "transformers.Trainer", "difference (95% Welch interval)", ""]
     return f"{words}\n\n{results.table(head, rows)}"
 

@@ -19,7 +19,7 @@ import seed_noise
 from machine import machine
 
 METRIC = "ndcg@10"
-SETTINGS: dict[str, Any] = {"epochs": 3, "batch_size": 16, "learning_rate": 5e-5}
+SETTINGS: dict[str, Any] = {"epochs": 4, "batch_size": 8, "learning_rate": 1e-4}
 
 
 def main() -> None:
