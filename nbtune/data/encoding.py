@@ -73,6 +73,12 @@ class FeatureSet(Sequence[Feature]):
     def __iter__(self) -> Iterator[Feature]:
         return (self[index] for index in range(len(self)))
 
+    def token_columns(self) -> Iterator[NDArray[Any]]:
+        """The tokens of all features, one flat array a key that holds tokens."""
+        for key, column in self._columns.items():
+            if key.endswith(TOKENS):
+                yield column.values if isinstance(column, _Ragged) else column.reshape(-1)
+
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each feature, shape [features]."""
         total = np.zeros(len(self), dtype=np.int64)

@@ -81,6 +81,7 @@ def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
 def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it."""
     saving.load_best(plan, job)
+    job.release()
     set_training(job.head, False)
     parts = plan.prepared.parts
     if ended.status == "finished":
@@ -186,6 +187,7 @@ def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
         return
     try:
         saving.load_best(plan, job)
+        job.release()
         saved = saving.save_model(plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")

@@ -17,6 +17,7 @@ from nbtune.tasks.metrics import MetricSet
 from nbtune.training import adapters, optimizers
 from nbtune.training.checkpoints import random_state, set_random_state
 from nbtune.training.devices import Device
+from nbtune.training.shortcuts import Shortcuts
 
 Evaluate = Callable[[], Generator[Preparing, None, dict[str, float]]]
 
@@ -76,6 +77,7 @@ class Job:
         for module in adapters.modules(self.head).values():
             module.to(self.device.device)
         s = self.settings
+        self.shortcuts = Shortcuts(self.head, self.features, self.device, s.seed)
         self.lengths = self.features.lengths()
         self.batches_per_epoch = -(-len(self.features) // s.batch_size)
         self.steps_per_epoch = -(-self.batches_per_epoch // s.accumulate)
@@ -102,6 +104,7 @@ class Job:
             "schedule": {"base_lrs": list(self.schedule.base_lrs), "last_epoch": self.schedule.last_epoch},
             "scaler": self.scaler.state_dict(),
             "random": random_state(),
+            "masks": self.shortcuts.masks.state(),
         }
         return self.weights(), self.optimizer.state_dict(), state
 
@@ -114,9 +117,14 @@ class Job:
         self.scaler.load_state_dict(state["scaler"])
         self.state = LoopState(**state["loop"])
         set_random_state(state["random"])
+        self.shortcuts.masks.restore(state["masks"])
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Copy weights that `weights()` gave into the model."""
         with torch.no_grad():
             for name, parameter in adapters.learners(self.head):
                 parameter.copy_(weights[name])
+
+    def release(self) -> None:
+        """Give the head its own modules back, with the weights it has now; nothing is learned after."""
+        self.shortcuts.remove()

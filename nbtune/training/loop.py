@@ -5,7 +5,6 @@ Between two events the state is always that of a finished step, so the driver ma
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 
@@ -113,12 +112,8 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Stepped:
     for batch, weight in zip(micro, weights, strict=True):
         if weight > 0:  # a window that teaches no token has no mean loss
             loss += _backward(job, job.device.send(batch), weight / total)
-    job.scaler.unscale_(job.optimizer)
-    limit = job.settings.clip if job.settings.clip is not None else math.inf
-    norm = torch.nn.utils.clip_grad_norm_([p for _, p in adapters.learners(job.head)], limit)
     rate = float(job.optimizer.param_groups[0]["lr"])
-    job.scaler.step(job.optimizer)
-    job.scaler.update()
+    norm = optimizers.clip_and_step(job.optimizer, job.scaler, job.settings.clip)
     job.schedule.step()
     job.state.step += 1
     job.state.position += len(groups)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from nbtune.tasks.head import Head
@@ -28,6 +29,25 @@ def make_optimizer(
         return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
     # one kernel for all parameters, on CPU and CUDA; MPS has it from torch 2.6 on
     return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+
+
+def clip_and_step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, limit: float | None) -> Tensor:
+    """Scale the gradients to a norm of at most `limit` and take the step. Returns the norm before, a scalar.
+
+    The fused optimizer divides the gradients while it reads them, which saves a pass over all of them.
+    """
+    scaler.unscale_(optimizer)
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if limit is not None and optimizer.defaults.get("fused") and not scaler.is_enabled():
+        optimizer.grad_scale = ((norm + 1e-6) / limit).clamp(min=1.0)  # type: ignore[attr-defined]  # fused only
+    elif limit is not None:
+        torch.nn.utils.clip_grads_with_norm_(
+            [p for group in optimizer.param_groups for p in group["params"]], limit, norm
+        )
+    scaler.step(optimizer)
+    scaler.update()
+    return norm
 
 
 def make_schedule(

@@ -104,21 +104,19 @@ class Setting:
         features = FeatureSet.build(self.head.encode(self.parts["train"], training=True))
         loop = LoopSettings(**{"epochs": 8, "batch_size": 6, "learning_rate": 3e-3, **settings})
         metrics = self.task.metrics(self.inventory)
-        list(
-            train(
-                Job(
-                    run="r",
-                    task="recommendation",
-                    model="tiny",
-                    head=self.head,
-                    features=features,
-                    device=self.device,
-                    settings=loop,
-                    control=Control(),
-                    metrics=metrics,
-                )
-            )
+        job = Job(
+            run="r",
+            task="recommendation",
+            model="tiny",
+            head=self.head,
+            features=features,
+            device=self.device,
+            settings=loop,
+            control=Control(),
+            metrics=metrics,
         )
+        list(train(job))
+        job.release()
 
     def rank(self, part: Part = "test") -> list[Any]:
         return list(self.head.predict(self.parts[part], self.forward))

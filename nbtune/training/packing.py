@@ -1,0 +1,55 @@
+"""The tokens of a padded batch without their padding: one row a token, sequence after sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_WORTH = 0.02
+"""The share of padding from which taking it out costs less than computing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Which places of a [sequences, longest] rectangle hold tokens.
+
+    `tokens` are the places of the packed rows in the flattened rectangle; None where the rectangle is kept as it is.
+    `bias` is added to attention scores, shape [sequences, 1, 1, longest]; None where there is no padding at all.
+    """
+
+    lengths: tuple[int, ...]
+    longest: int
+    tokens: Tensor | None
+    bias: Tensor | None
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Packing:
+        """From an attention mask of ones and zeros, shape [sequences, longest]."""
+        sequences, longest = mask.shape
+        lengths = tuple(mask.sum(dim=1).tolist())
+        if sum(lengths) == sequences * longest:
+            return cls(lengths, longest, None, None)
+        bias = torch.zeros(mask.shape).masked_fill_(mask == 0, torch.finfo(torch.float32).min)[:, None, None]
+        few = 1 - sum(lengths) / (sequences * longest) < _WORTH
+        return cls(lengths, longest, None if few else mask.flatten().nonzero().squeeze(-1), bias)
+
+    def pack(self, rectangle: Tensor) -> Tensor:
+        """[sequences, longest, ...] -> [packed rows, ...]."""
+        flat = rectangle.flatten(0, 1)
+        return flat if self.tokens is None else flat.index_select(0, self.tokens)
+
+    def unpack(self, rows: Tensor) -> Tensor:
+        """[packed rows, width] -> [sequences, longest, width], zeros in the padding."""
+        sequences = len(self.lengths)
+        if self.tokens is not None:
+            rows = rows.new_zeros(sequences * self.longest, rows.shape[1]).index_copy(0, self.tokens, rows)
+        return rows.view(sequences, self.longest, rows.shape[1])
+
+    def firsts(self) -> Tensor:
+        """The packed row of each sequence's first token."""
+        if self.tokens is None:
+            return torch.arange(len(self.lengths)) * self.longest
+        ends = torch.tensor(self.lengths).cumsum(0)
+        return ends - torch.tensor(self.lengths)

@@ -1,0 +1,101 @@
+"""Parts of a model replaced by ones that give the same with less work while it trains, and put back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from nbtune.data.encoding import FeatureSet
+from nbtune.tasks.head import Head
+from nbtune.training import adapters
+from nbtune.training.devices import Device
+from nbtune.training.dropout import CheapDropout, Masks
+from nbtune.training.encoder import SUPPORTED, PackedForward
+from nbtune.training.vocabulary import LearnedRows, used_tokens
+
+_WORTH = 0.9
+"""The share of its vocabulary that training data may use for the table to be cut down."""
+
+
+class Shortcuts:
+    """What was replaced in a head's modules; `remove` puts it back, with what was learned."""
+
+    def __init__(self, head: Head, features: FeatureSet, device: Device, seed: int) -> None:
+        self.masks = Masks(seed)
+        self._undo: list[Callable[[], None]] = []
+        self._learn_used_rows(head, features)
+        if device.kind == "cpu" and device.precision == "fp32":
+            self._draw_cheap_masks(head)
+            self._pack(head)
+
+    def remove(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+    def _learn_used_rows(self, head: Head, features: FeatureSet) -> None:
+        table = _token_table(head.model)
+        if table is None or not table.weight.requires_grad or _shared(head, table.weight):
+            return
+        padding = np.asarray([head.tokenizer.pad_token_id or 0])
+        tokens = used_tokens([*features.token_columns(), padding], table.num_embeddings)
+        if len(tokens) < _WORTH * table.num_embeddings:
+            name = next(name for name, module in head.model.named_modules() if module is table)
+            self._replace(head.model, name, LearnedRows(table, tokens))
+
+    def _draw_cheap_masks(self, head: Head) -> None:
+        for root in adapters.modules(head).values():
+            for name, module in list(root.named_modules()):
+                if type(module) is nn.Dropout and name:
+                    self._replace(root, name, CheapDropout(module.p, self.masks))
+
+    def _pack(self, head: Head) -> None:
+        first_only = _class_name(head.model).endswith("ForSequenceClassification")
+        encoder: Any
+        for encoder in list(head.model.modules()):
+            if type(encoder).__name__ in SUPPORTED and not encoder.config.is_decoder:
+                encoder.forward = PackedForward(encoder, self.masks, first_only=first_only)
+                self._undo.append(lambda encoder=encoder: delattr(encoder, "forward"))  # type: ignore[misc]
+
+    def _replace(self, root: nn.Module, name: str, by: nn.Module) -> None:
+        old = root.get_submodule(name)
+        by.train(old.training)
+        root.set_submodule(name, by)
+
+        def put_back() -> None:
+            # found again by identity: adapters may have been merged and moved in between
+            for place, module in list(root.named_modules()):
+                if module is by:
+                    root.set_submodule(place, _original(by, old))
+
+        self._undo.append(put_back)
+
+
+def _original(replacement: nn.Module, old: nn.Module) -> nn.Module:
+    if isinstance(replacement, LearnedRows):
+        table = replacement.write_back()
+        table.weight.requires_grad_(True)
+        return table
+    return old.train(replacement.training)
+
+
+def _shared(head: Head, weight: Any) -> bool:
+    """Whether another module uses the same parameter (the output layer of a generator)."""
+    every = (
+        p for module in adapters.modules(head).values() for _, p in module.named_parameters(remove_duplicate=False)
+    )
+    return sum(parameter is weight for parameter in every) > 1
+
+
+def _token_table(model: Any) -> nn.Embedding | None:
+    """The table of token vectors; None where the model has no plain one."""
+    table = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
+    return table if type(table) is nn.Embedding else None
+
+
+def _class_name(model: nn.Module) -> str:
+    """The name of the transformers class, adapters looked through."""
+    plain: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
+    return type(plain).__name__

@@ -1,0 +1,103 @@
+"""The packed forward gives what the model's own forward gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    RobertaForTokenClassification,
+)
+
+from nbtune.training.dropout import Masks
+from nbtune.training.encoder import LONG, PackedForward
+from nbtune.training.packing import Packing
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 60,
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "num_labels": 3,
+    "pad_token_id": 1,
+}
+MODELS = {
+    "bert tokens": lambda: BertForTokenClassification(BertConfig(**SIZES)),
+    "bert texts": lambda: BertForSequenceClassification(BertConfig(**SIZES)),
+    "roberta tokens": lambda: RobertaForTokenClassification(RobertaConfig(**SIZES)),
+    "roberta texts": lambda: RobertaForSequenceClassification(RobertaConfig(**SIZES)),
+}
+LENGTHS = {
+    "no padding": [9, 9, 9],
+    "much padding": [2, 30, 7, 1],
+    "little padding": [60] * 9 + [59],
+    "long": [LONG + 40, LONG, 5],
+    "long, no padding": [LONG + 1] * 2,
+    "long, little padding": [LONG + 1] * 3 + [LONG],
+}
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("kind", MODELS)
+def test_logits_and_gradients_are_those_of_the_model(kind: str, lengths: list[int]) -> None:
+    torch.manual_seed(0)
+    model = MODELS[kind]().eval()  # without dropout
+    encoder = model.base_model
+    longest = max(lengths)
+    mask = torch.tensor([[1] * length + [0] * (longest - length) for length in lengths])
+    ids = torch.randint(4, 60, mask.shape) * mask + (1 - mask)
+
+    def results() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model.zero_grad()
+        logits = model(input_ids=ids, attention_mask=mask).logits
+        if logits.dim() == 3:
+            logits = logits * mask[..., None]
+        (logits**2).sum().backward()
+        gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+        return logits.detach(), gradients
+
+    expected, wanted = results()
+    encoder.forward = PackedForward(encoder, Masks(0), first_only=kind.endswith("texts"))
+    logits, gradients = results()
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-6)
+    assert gradients.keys() == wanted.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, wanted[name], rtol=1e-3, atol=1e-5, msg=name)
+    with torch.inference_mode():
+        predicted = model(input_ids=ids, attention_mask=mask).logits
+    if predicted.dim() == 3:
+        predicted = predicted * mask[..., None]
+    torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_what_it_does_not_know_is_left_to_the_model() -> None:
+    model = MODELS["bert tokens"]().eval()
+    encoder = model.base_model
+    encoder.forward = PackedForward(encoder, Masks(0), first_only=False)
+    out = model(input_ids=torch.tensor([[5, 6]]), output_hidden_states=True)
+    assert len(out.hidden_states) == 4
+
+
+def test_dropout_is_drawn_while_training() -> None:
+    model = MODELS["bert texts"]().train()
+    encoder = model.base_model
+    encoder.forward = PackedForward(encoder, Masks(0), first_only=True)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    assert not torch.equal(model(input_ids=ids).logits, model(input_ids=ids).logits)
+
+
+def test_packing_is_undone_by_unpacking() -> None:
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    packing = Packing.of(mask)
+    rectangle = torch.randn(3, 3, 2) * mask[..., None]
+    rows = packing.pack(rectangle)
+    assert rows.shape == (6, 2)
+    assert torch.equal(packing.unpack(rows), rectangle)
+    assert torch.equal(rows[packing.firsts()], rectangle[:, 0])
