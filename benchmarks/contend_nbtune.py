@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from corpora import Corpus
-from jobs import Job, Outcome, serve
+from jobs import Job, Outcome, StepClock, serve
 
 import nbtune
-from nbtune.events import Event, Saved
+from nbtune.events import Event, Preparing, Saved, Stepped
 
 
 def work(job: Job) -> Outcome:
@@ -20,7 +20,8 @@ def work(job: Job) -> Outcome:
     run = nbtune.finetune(
         corpus.task,
         data=corpus.train,
-        validation=corpus.validation,
+        # training is never without an evaluation at its end: without a validation part, a short one
+        validation=corpus.validation if job.validated else corpus.validation[:50],
         model="minilm-l6",
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -31,12 +32,19 @@ def work(job: Job) -> Outcome:
         schedule="linear",
         weight_decay=settings.weight_decay,
         clip=settings.clip,
-        length_grouping=True,
+        evaluate_every="epoch" if job.validated else 10**9,
+        length_grouping=job.grouped,
         precision="fp32",
         device="cpu",
         watchers=[clock],
     )
-    return Outcome(answers=answers(run, corpus), seconds=clock.saved - clock.began, threads=torch.get_num_threads())
+    return Outcome(
+        answers=answers(run, corpus),
+        seconds=clock.saved - clock.began,
+        threads=torch.get_num_threads(),
+        tokens=clock.steps.tokens,
+        stepping=clock.steps.seconds,
+    )
 
 
 class Clock:
@@ -44,8 +52,13 @@ class Clock:
 
     def __init__(self) -> None:
         self.began = self.saved = time.perf_counter()
+        self.steps = StepClock()
 
     def on_event(self, event: Event) -> None:
+        if isinstance(event, Stepped):
+            self.steps.stepped(event.tokens)
+        elif not isinstance(event, Preparing):  # an evaluation yields those, and ends in another event
+            self.steps.start()
         if isinstance(event, Saved) and event.kind == "model":
             self.saved = time.perf_counter()
 

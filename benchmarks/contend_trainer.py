@@ -16,7 +16,7 @@ import torch
 from corpora import Corpus, Row
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
-from jobs import Job, Outcome, Settings, serve
+from jobs import Job, Outcome, Settings, StepClock, serve
 from seqeval.metrics import f1_score as entity_f1
 from sklearn.metrics import f1_score as label_f1
 from transformers import (
@@ -27,6 +27,7 @@ from transformers import (
     DataCollatorWithPadding,
     EvalPrediction,
     Trainer,
+    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
@@ -46,20 +47,54 @@ def work(job: Job) -> Outcome:
     names = dict(enumerate(corpus.labels))
     kind = AutoModelForTokenClassification if corpus.task == "ner" else AutoModelForSequenceClassification
     model = kind.from_pretrained(source, id2label=names, label2id={name: i for i, name in names.items()})
+    clock = Clock()
     collator = DataCollatorForTokenClassification if corpus.task == "ner" else DataCollatorWithPadding
     trainer = Trainer(
         model=model,
         args=arguments(job, settings, "entity_f1" if corpus.task == "ner" else "macro_f1"),
         train_dataset=encode(corpus, corpus.train, tokenizer, settings.max_length),
         eval_dataset=encode(corpus, corpus.validation, tokenizer, settings.max_length),
-        data_collator=collator(tokenizer),
+        data_collator=counted(collator(tokenizer), clock),
         processing_class=tokenizer,
         compute_metrics=entity_scores(names) if corpus.task == "ner" else label_scores,
+        callbacks=[clock],
     )
     trainer.train()
     seconds = time.perf_counter() - began
     answers = answer(trainer, corpus, tokenizer, settings.max_length)
-    return Outcome(answers=answers, seconds=seconds, threads=torch.get_num_threads())
+    steps = clock.steps
+    return Outcome(
+        answers=answers,
+        seconds=seconds,
+        threads=torch.get_num_threads(),
+        tokens=steps.tokens,
+        stepping=steps.seconds,
+    )
+
+
+class Clock(TrainerCallback):
+    """Takes the time of the steps, loading of batches included, and counts their tokens."""
+
+    def __init__(self) -> None:
+        self.steps = StepClock()
+        self.batches: list[int] = []
+
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+        self.steps.start()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.steps.stepped(self.batches.pop(0))
+
+
+def counted(collate: Any, clock: Clock) -> Any:
+    """`collate`, with the real tokens of each batch noted in the order the batches are made."""
+
+    def counting(rows: Any) -> Any:
+        batch = collate(rows)
+        clock.batches.append(int(batch["attention_mask"].sum()))
+        return batch
+
+    return counting
 
 
 def arguments(job: Job, settings: Settings, best: str) -> TrainingArguments:
@@ -74,12 +109,12 @@ def arguments(job: Job, settings: Settings, best: str) -> TrainingArguments:
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.clip,
         optim="adamw_torch_fused",
-        train_sampling_strategy="group_by_length",
-        eval_strategy="epoch",
-        save_strategy="epoch",
+        train_sampling_strategy="group_by_length" if job.grouped else "random",
+        eval_strategy="epoch" if job.validated else "no",
+        save_strategy="epoch" if job.validated else "no",
         save_only_model=True,
         save_total_limit=1,
-        load_best_model_at_end=True,
+        load_best_model_at_end=job.validated,
         metric_for_best_model=best,
         greater_is_better=True,
         seed=job.seed,

@@ -2,7 +2,8 @@
 
 `wnut17` (Derczynski et al., 2017): entities in noisy text, the shared task's own parts. `banking77` (Casanueva et al.,
 2020): 77 intents; a tenth of train.csv is held out for validation. `sst2_glue` (Socher et al., 2013; GLUE): the test
-part is GLUE's dev set, since GLUE keeps the labels of its test set to itself.
+part is GLUE's dev set, since GLUE keeps the labels of its test set to itself. `sst2_long`: sentences of it with
+the same label, joined to texts of 15 to 300 words (about 20 to 400 tokens).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Literal
 Row = dict[str, Any]
 """`tokens` and `tags` (BIO), or `text` and `label`."""
 
-NAMES = ("wnut17", "banking77", "sst2_glue")
+NAMES = ("wnut17", "banking77", "sst2_glue", "sst2_long")
 SST2_VALIDATION_ROWS = 1000
 """Of 6,735: scoring all of them after each epoch would take longer than training."""
 
@@ -48,7 +49,8 @@ class Corpus:
 
 def read(name: str, folder: Path, rows: int | None = None) -> Corpus:
     """The data set `name` below `folder`, its training rows capped at `rows`; the same rows every time."""
-    corpus = {"wnut17": _wnut17, "banking77": _banking77, "sst2_glue": _sst2}[name](folder / name)
+    readers = {"wnut17": _wnut17, "banking77": _banking77, "sst2_glue": _sst2}
+    corpus = _lengthened(_sst2(folder / "sst2_glue")) if name == "sst2_long" else readers[name](folder / name)
     train = corpus.train
     if rows is not None and rows < len(train):
         train = _share(train, rows / len(train))[0][:rows] if corpus.task != "ner" else _drawn(train, rows)
@@ -111,3 +113,24 @@ def _share(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
 def _drawn(rows: Sequence[Row], count: int) -> list[Row]:
     """`count` rows in their old order, without regard to labels."""
     return [rows[i] for i in sorted(random.Random(0).sample(range(len(rows)), count))]
+
+
+def _lengthened(corpus: Corpus) -> Corpus:
+    parts = (_joined(part) for part in (corpus.train, corpus.validation, corpus.test))
+    return Corpus("sst2_long", "SST-2 joined to long texts", corpus.task, *parts)
+
+
+def _joined(rows: Sequence[Row]) -> list[Row]:
+    """Neighbouring sentences of a label, as many as reach a length drawn evenly from 15 to 300 words."""
+    draw = random.Random(0)
+    texts: list[Row] = []
+    for label in sorted({row["label"] for row in rows}):
+        words: list[str] = []
+        wanted = draw.randint(15, 300)
+        for row in rows:
+            words += row["text"].split() if row["label"] == label else []
+            if len(words) >= wanted:
+                texts.append({"text": " ".join(words), "label": label})
+                words, wanted = [], draw.randint(15, 300)
+    draw.shuffle(texts)
+    return texts

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,14 @@ from corpora import Corpus
 
 HERE = Path(__file__).parent
 CONTENDERS: Mapping[str, str] = {"nbtune": "contend_nbtune.py", "Trainer": "contend_trainer.py"}
+"""Who contends for scores, and the script that does it."""
+RACERS: Mapping[str, tuple[str, bool]] = {
+    "nbtune": ("contend_nbtune.py", True),
+    "Trainer": ("contend_trainer.py", False),
+    "Trainer, grouped": ("contend_trainer.py", True),
+    "padded script": ("contend_padded.py", False),
+}
+"""Who contends for speed: the script, and whether batches hold texts of like length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +54,18 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One training: a corpus below the folder `data`, settings and a seed; `folder` is empty and for scratch."""
+    """One training: a corpus below the folder `data`, settings and a seed; `folder` is empty and for scratch.
+
+    Unless `validated`, nothing is evaluated while training, and the last weights are taken instead of the best.
+    """
 
     corpus: str
     data: str
     settings: Settings
     seed: int
     folder: str
+    grouped: bool = True
+    validated: bool = True
 
     def read_corpus(self) -> Corpus:
         return corpora.read(self.corpus, Path(self.data), self.settings.rows)
@@ -59,17 +73,45 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One answer a test row, the seconds until the best model was there, and the threads torch used."""
+    """One answer a test row, the seconds until the best model was there, and the threads torch used.
+
+    `tokens` (without padding) were trained on in `stepping` seconds of steps, the first ones left out.
+    """
 
     answers: list[Any]
     seconds: float
     threads: int
+    tokens: int = 0
+    stepping: float = 0.0
 
 
-def run(contender: str, corpus: str, data: Path, settings: Settings, seed: int) -> Outcome:
+class StepClock:
+    """Adds up steps and their tokens, without the first few, in which memory is laid out and caches fill."""
+
+    def __init__(self, skip: int = 8) -> None:
+        self.skip = skip
+        self.tokens = 0
+        self.seconds = 0.0
+        self._since = time.perf_counter()
+
+    def start(self) -> None:
+        """What comes now belongs to the next step; what was before (an evaluation, say) to none."""
+        self._since = time.perf_counter()
+
+    def stepped(self, tokens: int) -> None:
+        now = time.perf_counter()
+        if self.skip:
+            self.skip -= 1
+        else:
+            self.tokens += tokens
+            self.seconds += now - self._since
+        self._since = now
+
+
+def run(script: str, corpus: str, data: Path, settings: Settings, seed: int, **how: bool) -> Outcome:
     """Train and answer in a fresh process; what it prints is shown only if it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(corpus=corpus, data=str(data), settings=settings, seed=seed, folder=folder)
+        job = Job(corpus=corpus, data=str(data), settings=settings, seed=seed, folder=folder, **how)
         asked, given = Path(folder) / "job.json", Path(folder) / "outcome.json"
         asked.write_text(json.dumps(asdict(job)), encoding="utf-8")
         environment = {
@@ -79,14 +121,14 @@ def run(contender: str, corpus: str, data: Path, settings: Settings, seed: int) 
             "TOKENIZERS_PARALLELISM": "false",
         }
         process = subprocess.run(
-            [sys.executable, str(HERE / CONTENDERS[contender]), str(asked), str(given)],
+            [sys.executable, str(HERE / script), str(asked), str(given)],
             env=environment,
             capture_output=True,
             text=True,
         )
         if process.returncode:
             sys.stderr.write(process.stdout + process.stderr)
-            raise SystemExit(f"{contender} failed on {corpus}, seed {seed}")
+            raise SystemExit(f"{script} failed on {corpus}, seed {seed}")
         return Outcome(**json.loads(given.read_text(encoding="utf-8")))
 
 

@@ -77,7 +77,7 @@ def measure(
             if (contender, seed) in kept:
                 yield kept[contender, seed]
                 continue
-            outcome = jobs.run(contender, name, data, settings, seed)
+            outcome = jobs.run(CONTENDERS[contender], name, data, settings, seed)
             scores = scoring.score(corpus, outcome.answers)
             line = {"corpus": name, "contender": contender, "seed": seed, "scores": scores}
             line |= {"seconds": round(outcome.seconds, 1), "threads": outcome.threads, "rows_of_parts": corpus.sizes}

@@ -249,6 +249,7 @@ def _loop_settings(spec: RunSpec) -> LoopSettings:
         patience=spec.patience,
         evaluate_every=None if spec.evaluate_every == "epoch" else spec.evaluate_every,
         length_grouping=spec.length_grouping,
+        keep_frozen=spec.keep_frozen,
         seed=spec.seed,
     )
 

@@ -113,6 +113,20 @@ def learners(head: Head) -> Iterator[tuple[str, nn.Parameter]]:
                 yield f"{prefix}.{name}", parameter
 
 
+def learns(module: nn.Module) -> bool:
+    """Whether any parameter of the module does."""
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
+def frozen_parts(module: nn.Module) -> Iterator[nn.Module]:
+    """The largest submodules that have parameters of which none learns."""
+    if learns(module):
+        for child in module.children():
+            yield from frozen_parts(child)
+    elif any(True for _ in module.parameters()):
+        yield module
+
+
 def modules(head: Head) -> dict[str, nn.Module]:
     """The model and what the head trains beside it."""
     return {"model": head.model, **head.extra_modules()}

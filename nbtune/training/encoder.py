@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nbtune.training.dropout import CheapDropout, Masks
+from nbtune.training.kept import KeptStates, text_keys
 from nbtune.training.packing import Packing
 
 SUPPORTED = frozenset({"BertModel", "RobertaModel", "XLMRobertaModel", "CamembertModel"})
@@ -27,13 +28,18 @@ LONG = 96
 class PackedForward:
     """In place of the `forward` of `encoder`; what it does not know is left to the model's own.
 
-    With `first_only` the last hidden state has one token a text, shape [texts, 1, width].
+    With `first_only` the last hidden state has one token a text, shape [texts, 1, width]. The lowest `frozen` layers
+    (and what is below them) do not learn: what they give is taken from `kept`, which computes each text by itself.
     """
 
-    def __init__(self, encoder: Any, masks: Masks, *, first_only: bool) -> None:
+    def __init__(
+        self, encoder: Any, masks: Masks, *, first_only: bool, frozen: int = 0, kept: KeptStates | None = None
+    ) -> None:
         self.encoder = encoder
         self.masks = masks
         self.first_only = first_only
+        self.frozen = frozen
+        self.kept = kept
 
     def __call__(
         self,
@@ -43,26 +49,52 @@ class PackedForward:
         position_ids: Tensor | None = None,
         **further: Any,
     ) -> Any:
-        known = input_ids is not None and (attention_mask is None or attention_mask.dim() == 2)
+        known = input_ids is not None and position_ids is None and (attention_mask is None or attention_mask.dim() == 2)
         if not known or any(value is not None and value is not False for value in _unusual(further)):
             own = type(self.encoder).forward
             return own(self.encoder, input_ids, attention_mask, token_type_ids, position_ids, **further)
         assert input_ids is not None  # part of `known`
-        embedded = self.encoder.embeddings(
-            input_ids=input_ids, token_type_ids=token_type_ids, position_ids=position_ids
-        )
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        return self._answer(self._encode(embedded, Packing.of(mask)))
+        if self.kept is None:
+            packing = Packing.of(mask)
+            rows = packing.pack(self._embed(input_ids, token_type_ids))
+            return self._answer(self._finish(self._through(rows, packing, 0, self.depth), packing))
+        packing = Packing.of(mask, wasteful=False)
+        rows = self._kept_rows(input_ids, token_type_ids, packing)
+        return self._answer(self._finish(self._through(rows, packing, self.frozen, self.depth), packing))
 
-    def _encode(self, embedded: Tensor, packing: Packing) -> Tensor:
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.encoder.encoder.layer)
+
+    def _embed(self, ids: Tensor, types: Tensor | None) -> Tensor:
+        return self.encoder.embeddings(input_ids=ids, token_type_ids=types)  # type: ignore[no-any-return]
+
+    def _through(self, rows: Tensor, packing: Packing, first: int, stop: int) -> Tensor:
+        """Through the layers from `first` to before `stop`; the last of all may give one row a text."""
+        for place in range(first, stop):
+            wanted = packing.firsts() if self.first_only and place == self.depth - 1 else None
+            rows = self._layer(self.encoder.encoder.layer[place], rows, packing, wanted)
+        return rows
+
+    def _finish(self, rows: Tensor, packing: Packing) -> Tensor:
         """The last hidden state, [texts, longest or 1, width]."""
-        rows = packing.pack(embedded)
-        *lower, last = self.encoder.encoder.layer
-        for layer in lower:
-            rows = self._layer(layer, rows, packing)
-        if not self.first_only:
-            return packing.unpack(self._layer(last, rows, packing))
-        return self._layer(last, rows, packing, packing.firsts())[:, None]
+        return rows[:, None] if self.first_only else packing.unpack(rows)
+
+    def _kept_rows(self, ids: Tensor, types: Tensor | None, packing: Packing) -> Tensor:
+        """What the frozen layers give, one row a token (or a text, where no more is read)."""
+        assert self.kept is not None
+
+        def alone(position: int) -> Tensor:
+            length = packing.lengths[position]
+            own = ids[position : position + 1, :length]
+            own_types = None if types is None else types[position : position + 1, :length]
+            with torch.no_grad():
+                rows = self._embed(own, own_types)[0]
+                return self._through(rows, Packing((length,), length, None, None), 0, self.frozen)
+
+        return self.kept.gather(text_keys(ids, types, packing.lengths), alone)
 
     def _answer(self, states: Tensor) -> Any:
         from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions

@@ -38,6 +38,7 @@ class LoopSettings:
     patience: int | None = None
     evaluate_every: int | None = None  # steps; None: once an epoch
     length_grouping: bool = True
+    keep_frozen: bool = True
     seed: int = 0
 
 
@@ -77,7 +78,7 @@ class Job:
         for module in adapters.modules(self.head).values():
             module.to(self.device.device)
         s = self.settings
-        self.shortcuts = Shortcuts(self.head, self.features, self.device, s.seed)
+        self.shortcuts = Shortcuts(self.head, self.features, self.device, s.seed, keep_frozen=s.keep_frozen)
         self.lengths = self.features.lengths()
         self.batches_per_epoch = -(-len(self.features) // s.batch_size)
         self.steps_per_epoch = -(-self.batches_per_epoch // s.accumulate)

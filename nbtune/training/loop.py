@@ -70,9 +70,11 @@ def train(job: Job) -> Iterator[Event]:
 
 
 def set_training(head: Head, mode: bool) -> None:
-    """Dropout on or off in the model and what is trained beside it."""
-    for module in adapters.modules(head).values():
-        module.train(mode)
+    """Dropout on or off in the model and what is trained beside it; parts that do not learn never have it."""
+    for root in adapters.modules(head).values():
+        root.train(mode)
+        for part in adapters.frozen_parts(root):
+            part.eval()
 
 
 def _started(job: Job) -> Started:

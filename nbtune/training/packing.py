@@ -25,14 +25,17 @@ class Packing:
     bias: Tensor | None
 
     @classmethod
-    def of(cls, mask: Tensor) -> Packing:
-        """From an attention mask of ones and zeros, shape [sequences, longest]."""
+    def of(cls, mask: Tensor, *, wasteful: bool = True) -> Packing:
+        """From an attention mask of ones and zeros, shape [sequences, longest].
+
+        Where `wasteful`, a little padding stays in, because taking it out would cost more.
+        """
         sequences, longest = mask.shape
         lengths = tuple(mask.sum(dim=1).tolist())
         if sum(lengths) == sequences * longest:
             return cls(lengths, longest, None, None)
         bias = torch.zeros(mask.shape).masked_fill_(mask == 0, torch.finfo(torch.float32).min)[:, None, None]
-        few = 1 - sum(lengths) / (sequences * longest) < _WORTH
+        few = wasteful and 1 - sum(lengths) / (sequences * longest) < _WORTH
         return cls(lengths, longest, None if few else mask.flatten().nonzero().squeeze(-1), bias)
 
     def pack(self, rectangle: Tensor) -> Tensor:

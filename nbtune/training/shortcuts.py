@@ -14,6 +14,7 @@ from nbtune.training import adapters
 from nbtune.training.devices import Device
 from nbtune.training.dropout import CheapDropout, Masks
 from nbtune.training.encoder import SUPPORTED, PackedForward
+from nbtune.training.kept import KeptStates, Limits
 from nbtune.training.vocabulary import LearnedRows, used_tokens
 
 _WORTH = 0.9
@@ -23,7 +24,10 @@ _WORTH = 0.9
 class Shortcuts:
     """What was replaced in a head's modules; `remove` puts it back, with what was learned."""
 
-    def __init__(self, head: Head, features: FeatureSet, device: Device, seed: int) -> None:
+    def __init__(
+        self, head: Head, features: FeatureSet, device: Device, seed: int, *, keep_frozen: bool = True
+    ) -> None:
+        self._keep_frozen = keep_frozen
         self.masks = Masks(seed)
         self._undo: list[Callable[[], None]] = []
         self._learn_used_rows(head, features)
@@ -56,7 +60,9 @@ class Shortcuts:
         encoder: Any
         for encoder in list(head.model.modules()):
             if type(encoder).__name__ in SUPPORTED and not encoder.config.is_decoder:
-                encoder.forward = PackedForward(encoder, self.masks, first_only=first_only)
+                frozen = _frozen_layers(encoder)
+                kept = KeptStates(None if self._keep_frozen else Limits(memory=0, disk=0)) if frozen else None
+                encoder.forward = PackedForward(encoder, self.masks, first_only=first_only, frozen=frozen, kept=kept)
                 self._undo.append(lambda encoder=encoder: delattr(encoder, "forward"))  # type: ignore[misc]
 
     def _replace(self, root: nn.Module, name: str, by: nn.Module) -> None:
@@ -93,6 +99,14 @@ def _token_table(model: Any) -> nn.Embedding | None:
     """The table of token vectors; None where the model has no plain one."""
     table = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
     return table if type(table) is nn.Embedding else None
+
+
+def _frozen_layers(encoder: Any) -> int:
+    """How many of the lowest layers do not learn; none where the embeddings do."""
+    if adapters.learns(encoder.embeddings):
+        return 0
+    layers = list(encoder.encoder.layer)
+    return next((place for place, layer in enumerate(layers) if adapters.learns(layer)), len(layers))
 
 
 def _class_name(model: nn.Module) -> str:
