@@ -78,7 +78,8 @@ class Job:
         for module in adapters.modules(self.head).values():
             module.to(self.device.device)
         s = self.settings
-        self.shortcuts = Shortcuts(self.head, self.features, self.device, s.seed, keep_frozen=s.keep_frozen)
+        again = s.keep_frozen and s.epochs > 1  # what is used once is not worth keeping
+        self.shortcuts = Shortcuts(self.head, self.features, self.device, s.seed, keep_frozen=again)
         self.lengths = self.features.lengths()
         self.batches_per_epoch = -(-len(self.features) // s.batch_size)
         self.steps_per_epoch = -(-self.batches_per_epoch // s.accumulate)

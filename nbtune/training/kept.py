@@ -29,11 +29,14 @@ class Limits:
     disk: int = 8 << 30
 
 
+LIMITS = Limits()
+
+
 class KeptStates:
     """Hidden states by the tokens they belong to."""
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or LIMITS
         self._places: dict[bytes, tuple[int, int, int]] = {}
         self._blocks: list[NDArray[np.float32]] = []
         self._filled = 0  # rows of the last block

@@ -14,7 +14,8 @@ from nbtune.training import adapters
 from nbtune.training.devices import Device
 from nbtune.training.dropout import CheapDropout, Masks
 from nbtune.training.encoder import SUPPORTED, PackedForward
-from nbtune.training.kept import KeptStates, Limits
+from nbtune.training.kept import KeptStates
+from nbtune.training.lowrank import LowRankForward, SharedMasks, is_plain
 from nbtune.training.vocabulary import LearnedRows, used_tokens
 
 _WORTH = 0.9
@@ -32,6 +33,7 @@ class Shortcuts:
         self._undo: list[Callable[[], None]] = []
         self._learn_used_rows(head, features)
         if device.kind == "cpu" and device.precision == "fp32":
+            self._join_adapters(head)
             self._draw_cheap_masks(head)
             self._pack(head)
 
@@ -55,13 +57,21 @@ class Shortcuts:
                 if type(module) is nn.Dropout and name:
                     self._replace(root, name, CheapDropout(module.p, self.masks))
 
+    def _join_adapters(self, head: Head) -> None:
+        shared = SharedMasks(self.masks)
+        layers: list[Any] = [layer for layer in head.model.modules() if is_plain(layer)]
+        for layer in layers:
+            layer.forward = LowRankForward(layer, shared)
+            self._undo.append(lambda layer=layer: delattr(layer, "forward"))  # type: ignore[misc]
+        self._undo.append(shared.forget)
+
     def _pack(self, head: Head) -> None:
         first_only = _class_name(head.model).endswith("ForSequenceClassification")
         encoder: Any
         for encoder in list(head.model.modules()):
             if type(encoder).__name__ in SUPPORTED and not encoder.config.is_decoder:
-                frozen = _frozen_layers(encoder)
-                kept = KeptStates(None if self._keep_frozen else Limits(memory=0, disk=0)) if frozen else None
+                frozen = _frozen_layers(encoder) if self._keep_frozen else 0
+                kept = KeptStates() if frozen else None
                 encoder.forward = PackedForward(encoder, self.masks, first_only=first_only, frozen=frozen, kept=kept)
                 self._undo.append(lambda encoder=encoder: delattr(encoder, "forward"))  # type: ignore[misc]
 
