@@ -23,6 +23,7 @@ from nbtune.training import adapters
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.loop import set_training
+from nbtune.training.shortcuts import pack_predictions
 from nbtune.values import Example, Inventory
 
 FORMAT = 1
@@ -43,6 +44,7 @@ class Model:
         for module in adapters.modules(head).values():
             module.to(device.device)
         set_training(head, False)
+        pack_predictions(head, device)
 
     @property
     def forward(self) -> Forward:

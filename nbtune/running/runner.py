@@ -22,8 +22,8 @@ from nbtune.running.model import Model
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
-from nbtune.training import adapters, checkpoints
-from nbtune.training.batches import forward_with
+from nbtune.training import adapters, checkpoints, memory
+from nbtune.training.batches import Budget, forward_with
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job, LoopSettings, LoopState
 from nbtune.training.loop import Stop, set_training, train
@@ -52,7 +52,7 @@ def execute(plan: Plan) -> Iterator[Event]:
         yield _ended("stopped", "stopped before the first step", began)
         return
     except Exception as error:
-        failure = _out_of_memory(plan, error) if isinstance(error, torch.OutOfMemoryError) else error
+        failure = _out_of_memory(plan, error) if memory.is_out_of_memory(error) else error
         if job is not None:
             yield from _rescue(plan, job)
         yield _ended("failed", str(getattr(failure, "message", failure)), began, job)
@@ -114,6 +114,7 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
         )
     train_examples = plan.prepared.parts["train"]
     features = yield from _encode(plan, head, train_examples)
+    budget = Budget()  # kept from one evaluation to the next
     job = Job(
         run=plan.folder.name,
         task=plan.task.name,
@@ -124,7 +125,7 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
         settings=_loop_settings(spec),
         control=plan.control,
         metrics=plan.task.metrics(plan.prepared.inventory),
-        evaluate=lambda: _evaluate(plan, head, device),
+        evaluate=lambda: _evaluate(plan, head, device, budget),
         rows=[example.row for example in train_examples],
         validation_examples=len(plan.prepared.parts.get("validation", ())),
     )
@@ -144,7 +145,7 @@ def _encode(plan: Plan, head: Head, examples: Sequence[Example]) -> Generator[Ev
     return FeatureSet.build(encoded)
 
 
-def _evaluate(plan: Plan, head: Head, device: Device) -> Generator[Preparing, None, dict[str, float]]:
+def _evaluate(plan: Plan, head: Head, device: Device, budget: Budget) -> Generator[Preparing, None, dict[str, float]]:
     """Validation scores; an interrupt ends it between two batches."""
 
     def heed() -> None:
@@ -153,7 +154,7 @@ def _evaluate(plan: Plan, head: Head, device: Device) -> Generator[Preparing, No
 
     examples = plan.prepared.parts["validation"]
     predictions: list[Any] = []
-    for prediction in head.predict(examples, forward_with(head, device, checkpoint=heed)):
+    for prediction in head.predict(examples, forward_with(head, device, budget=budget, heed=heed)):
         predictions.append(prediction)
         if len(predictions) % CHUNK == 0:
             yield Preparing(stage="evaluating", done=len(predictions), total=len(examples))

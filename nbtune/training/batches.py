@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from nbtune.data.encoding import TOKENS, pad, token_count
 from nbtune.tasks.head import Batch, Forward, Head
+from nbtune.training import memory
 from nbtune.training.devices import Device
 from nbtune.values import Feature
 
@@ -58,20 +60,35 @@ def fillers(feature: Feature, head: Head) -> dict[str, int]:
     }
 
 
-def forward_with(head: Head, device: Device, *, tokens: int = 4096, checkpoint: Any = None) -> Forward:
+@dataclass
+class Budget:
+    """How many padded tokens are predicted at once; lowered where they do not fit into memory."""
+
+    tokens: int = 4096
+
+
+def forward_with(
+    head: Head, device: Device, *, budget: Budget | None = None, heed: Callable[[], None] = lambda: None
+) -> Forward:
     """A `Forward` for this head: sorts a window of features by length, fills batches up to a budget of padded
-    tokens, and gives the outputs back in order. `checkpoint` is called before each batch (to stop or report)."""
+    tokens, and gives the outputs back in order. `heed` is called before each batch (to stop or report)."""
+    allowed = budget or Budget()
 
     def run(features: Iterable[Feature]) -> Iterator[Any]:
         stream = iter(features)
         while window := list(islice(stream, 2048)):
             results: list[Any] = [None] * len(window)
-            for indices in _budgeted([token_count(feature) for feature in window], tokens):
-                if checkpoint is not None:
-                    checkpoint()
-                batch = device.send(collate([window[index] for index in indices], head, device))
-                with torch.inference_mode(), device.autocast():
-                    outputs = head.outputs(batch)
+            waiting = _budgeted([token_count(feature) for feature in window], allowed.tokens)
+            while waiting:
+                heed()
+                indices = waiting.pop()
+                outputs = _outputs(head, device, [window[index] for index in indices])
+                if outputs is None:
+                    memory.release()
+                    allowed.tokens = max(1, allowed.tokens // 2)
+                    middle = len(indices) // 2
+                    waiting += [indices[middle:], indices[:middle]]
+                    continue
                 for index, output in zip(indices, outputs, strict=True):
                     results[index] = output
             yield from results
@@ -79,15 +96,25 @@ def forward_with(head: Head, device: Device, *, tokens: int = 4096, checkpoint: 
     return run
 
 
-def _budgeted(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Indices sorted by length, cut where longest x rows would pass the budget."""
+def _outputs(head: Head, device: Device, features: Sequence[Feature]) -> Sequence[Any] | None:
+    """The outputs of one batch; None if it does not fit into memory."""
+    try:
+        batch = device.send(collate(features, head, device))
+        with torch.inference_mode(), device.autocast():
+            return head.outputs(batch)
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_out_of_memory(error) or len(features) == 1:
+            raise
+        return None
+
+
+def _budgeted(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Indices sorted by length, the longest last, cut where longest x rows would pass the budget."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
-    batch: list[int] = []
+    batches: list[list[int]] = [[]]
     for index in order:
-        longest = lengths[batch[0]] if batch else lengths[index]
-        if batch and (len(batch) + 1) * longest > tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+        longest = lengths[batches[-1][0]] if batches[-1] else lengths[index]
+        if batches[-1] and (len(batches[-1]) + 1) * longest > tokens:
+            batches.append([])
+        batches[-1].append(index)
+    return batches[::-1]

@@ -54,6 +54,7 @@ class LoopState:
     evaluations_since_best: int = 0
     evaluated_at: int = -1
     seconds: float = 0.0
+    rows_at_once: int | None = None  # less than a micro-batch after memory ran out
 
 
 @dataclass
@@ -126,6 +127,19 @@ class Job:
         with torch.no_grad():
             for name, parameter in adapters.learners(self.head):
                 parameter.copy_(weights[name])
+
+    def step_random_state(self) -> tuple[Tensor, Any]:
+        """What a step draws from, so that a step that is begun anew draws the same."""
+        cuda = self.device.kind == "cuda"
+        state = torch.cuda.get_rng_state(self.device.device) if cuda else torch.get_rng_state()
+        return state, self.shortcuts.masks.state()
+
+    def set_step_random_state(self, state: tuple[Tensor, Any]) -> None:
+        if self.device.kind == "cuda":
+            torch.cuda.set_rng_state(state[0], self.device.device)
+        else:
+            torch.set_rng_state(state[0])
+        self.shortcuts.masks.restore(state[1])
 
     def release(self) -> None:
         """Give the head its own modules back, with the weights it has now; nothing is learned after."""

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtune.events import Adjusted, Ended, Evaluated, Event, Paused, Resumed, Started, Stepped
+from nbtune.events import Adjusted, Ended, Evaluated, Event, Paused, Resumed, Started
 from nbtune.tasks.head import Batch, Head
-from nbtune.training import adapters, optimizers
+from nbtune.training import adapters, memory, optimizers
 from nbtune.training.batches import collate, epoch_batches
 from nbtune.training.job import Job
 from nbtune.training.losses import Window
@@ -46,7 +46,7 @@ def train(job: Job) -> Iterator[Event]:
                 if job.control.stopping:
                     reason = "stopped"
                     break
-                yield _step(job, rows, window)
+                yield from _step(job, rows, window)
                 if _due(job):
                     yield from _evaluate(job)
                     if _out_of_patience(job):
@@ -104,22 +104,43 @@ def _steps_of_epoch(job: Job) -> Iterator[list[NDArray[np.int64]]]:
         yield batches[job.state.position : job.state.position + s.accumulate]
 
 
-def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Stepped:
-    """One optimizer step over the micro-batches of `groups`, as if they were one batch."""
-    micro = [collate([job.features[index] for index in group], job.head, job.device) for group in groups]
-    weights = [job.head.weigh(batch) for batch in micro]
-    total = sum(weights)
-    job.optimizer.zero_grad(set_to_none=True)
-    loss = torch.zeros((), device=job.device.device)
-    for batch, weight in zip(micro, weights, strict=True):
-        if weight > 0:  # a window that teaches no token has no mean loss
-            loss += _backward(job, job.device.send(batch), weight / total)
+def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Iterator[Event]:
+    """One optimizer step over the micro-batches of `groups`, as if they were one batch.
+
+    Micro-batches that do not fit into memory are cut until they do; the step stays the same.
+    """
+    random = job.step_random_state()
+    while (loss := _gradients(job, memory.cut(groups, job.state.rows_at_once))) is None:
+        memory.release()
+        job.set_step_random_state(random)
+        old = job.state.rows_at_once or max(len(group) for group in groups)
+        job.state.rows_at_once = new = memory.halved(old)
+        assert new is not None  # a single row that does not fit is raised
+        yield Adjusted(step=job.state.step, setting="rows at once", old=old, new=new)
     rate = float(job.optimizer.param_groups[0]["lr"])
     norm = optimizers.clip_and_step(job.optimizer, job.scaler, job.settings.clip)
     job.schedule.step()
     job.state.step += 1
     job.state.position += len(groups)
-    return window.add(loss, norm, groups, rate)
+    yield window.add(loss, norm, groups, rate)
+
+
+def _gradients(job: Job, groups: list[NDArray[np.int64]]) -> Tensor | None:
+    """The mean loss over all groups, its gradients in place; None if a group does not fit into memory."""
+    micro = [collate([job.features[index] for index in group], job.head, job.device) for group in groups]
+    weights = [job.head.weigh(batch) for batch in micro]
+    total = sum(weights)
+    job.optimizer.zero_grad(set_to_none=True)
+    loss = torch.zeros((), device=job.device.device)
+    try:
+        for batch, weight in zip(micro, weights, strict=True):
+            if weight > 0:  # a window that teaches no token has no mean loss
+                loss += _backward(job, job.device.send(batch), weight / total)
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_out_of_memory(error) or max(len(group) for group in groups) == 1:
+            raise
+        return None
+    return loss
 
 
 def _backward(job: Job, batch: Batch, share: float) -> Tensor:

@@ -66,14 +66,12 @@ class Shortcuts:
         self._undo.append(shared.forget)
 
     def _pack(self, head: Head) -> None:
-        first_only = _class_name(head.model).endswith("ForSequenceClassification")
-        encoder: Any
-        for encoder in list(head.model.modules()):
-            if type(encoder).__name__ in SUPPORTED and not encoder.config.is_decoder:
-                frozen = _frozen_layers(encoder) if self._keep_frozen else 0
-                kept = KeptStates() if frozen else None
-                encoder.forward = PackedForward(encoder, self.masks, first_only=first_only, frozen=frozen, kept=kept)
-                self._undo.append(lambda encoder=encoder: delattr(encoder, "forward"))  # type: ignore[misc]
+        for encoder in packable(head):
+            frozen = _frozen_layers(encoder) if self._keep_frozen else 0
+            kept = KeptStates() if frozen else None
+            first_only = reads_first_only(head)
+            encoder.forward = PackedForward(encoder, self.masks, first_only=first_only, frozen=frozen, kept=kept)
+            self._undo.append(lambda encoder=encoder: delattr(encoder, "forward"))  # type: ignore[misc]
 
     def _replace(self, root: nn.Module, name: str, by: nn.Module) -> None:
         old = root.get_submodule(name)
@@ -87,6 +85,28 @@ class Shortcuts:
                     root.set_submodule(place, _original(by, old))
 
         self._undo.append(put_back)
+
+
+def pack_predictions(head: Head, device: Device) -> None:
+    """Let a head that will not be trained any more answer over packed tokens."""
+    if device.kind == "cpu" and device.precision == "fp32":
+        for encoder in packable(head):
+            encoder.forward = PackedForward(encoder, Masks(0), first_only=reads_first_only(head))
+
+
+def packable(head: Head) -> list[Any]:
+    """The encoders inside the head's model of which the packed forward is known."""
+    encoder: Any
+    found = []
+    for encoder in head.model.modules():
+        if type(encoder).__name__ in SUPPORTED and not encoder.config.is_decoder:
+            found.append(encoder)
+    return found
+
+
+def reads_first_only(head: Head) -> bool:
+    """Whether the model answers from each text's first token alone."""
+    return _class_name(head.model).endswith("ForSequenceClassification")
 
 
 def _original(replacement: nn.Module, old: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ import pytest
 from nbtune.tasks.head import Recipe
 from nbtune.tasks.heads import SequenceHead
 from nbtune.tasks.pretrained import pretrained
-from nbtune.training.batches import epoch_batches, forward_with
+from nbtune.training.batches import Budget, epoch_batches, forward_with
 from nbtune.training.devices import choose_device
 from nbtune.values import Example, Inventory
 
@@ -51,6 +51,6 @@ def test_outputs_come_back_in_order_and_do_not_depend_on_the_batch(tiny_model: s
     head.model.eval()
     texts = ["word " * (1 + (7 * i) % 40) for i in range(50)]
     features = [each for rows in head.encode([Example({"text": t}) for t in texts], training=False) for each in rows]
-    together = list(forward_with(head, choose_device("cpu"), tokens=300)(features))
+    together = list(forward_with(head, choose_device("cpu"), budget=Budget(300))(features))
     alone = [next(iter(forward_with(head, choose_device("cpu"))([feature]))) for feature in features]
     np.testing.assert_allclose(together, alone, atol=1e-5)
