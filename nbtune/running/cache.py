@@ -148,7 +148,8 @@ class Writing:
 
     def abandon(self) -> None:
         for file in self._files:
-            file.abandon()
+            with contextlib.suppress(OSError):  # a full disk, which is why it is abandoned
+                file.abandon()
         shutil.rmtree(self._aside, ignore_errors=True)
 
     def _put(self) -> FeatureSet:

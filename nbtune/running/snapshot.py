@@ -28,9 +28,12 @@ def write_examples(folder: Path, parts: Mapping[Part, Sequence[Example]]) -> dic
     for part, examples in parts.items():
         packed = pack(examples)
         aside = folder / "data" / f".{part}.tmp"
-        with pq.ParquetWriter(aside, _SCHEMA, compression="zstd", use_dictionary=["group", "target"]) as writer:
-            for start in range(0, len(packed), _AT_ONCE):
-                writer.write_batch(_batch(packed, start, min(start + _AT_ONCE, len(packed))))
+        with open(aside, "wb") as file:
+            with pq.ParquetWriter(file, _SCHEMA, compression="zstd", use_dictionary=["group", "target"]) as writer:
+                for start in range(0, len(packed), _AT_ONCE):
+                    writer.write_batch(_batch(packed, start, min(start + _AT_ONCE, len(packed))))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(aside, folder / "data" / f"{part}.parquet")
         facts[part] = {"examples": len(packed), "sha256": packed.digest}
     return facts
