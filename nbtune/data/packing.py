@@ -18,13 +18,15 @@ from nbtune.values import Example
 # control characters never stand in JSON as they are, so these cannot be part of a value
 _BETWEEN, _END = b"\x00", b"\x01"
 _AT_ONCE = 1000
+_FEW_BYTES = 4_000_000
+"""Up to here (some 50,000 short texts) examples stay objects once they were looked at: it saves time at little cost."""
 
 _plain = json.JSONEncoder(ensure_ascii=False, sort_keys=True, check_circular=False).encode
 _escaped = json.JSONEncoder(ensure_ascii=True, sort_keys=True, check_circular=False).encode
 
 
 class PackedExamples(Sequence[Example]):
-    """Examples that come into being when they are looked at, and are forgotten by whoever is done with them.
+    """Examples that come into being when they are looked at and, where they are many, are not kept.
 
     Iterating is fast, a million a second; an index costs several times as much; a slice is a list. `rows` holds the
     row of each in its table, `groups` the group, or is None where no example has one.
@@ -44,15 +46,22 @@ class PackedExamples(Sequence[Example]):
         self.rows = rows
         self.groups = groups
         self.identities: NDArray[np.uint64] | None = None  # found once by `survey`, taken along by `take`
+        self._kept: list[Example] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Example]:
-        for start in range(0, len(self), _AT_ONCE):
-            yield from self._examples(start, min(start + _AT_ONCE, len(self)))
+        if self._kept is not None:
+            return iter(self._kept)
+        if int((self._ends - self._starts).sum()) <= _FEW_BYTES:
+            self._kept = list(self._unpacked())
+            return iter(self._kept)
+        return self._unpacked()
 
     def __getitem__(self, index: Any) -> Any:
+        if self._kept is not None:
+            return self._kept[index]
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step == 1:
@@ -83,6 +92,10 @@ class PackedExamples(Sequence[Example]):
         for start in range(0, len(self), _AT_ONCE):
             digest.update(self._joined(start, start + _AT_ONCE))
         return digest.hexdigest()
+
+    def _unpacked(self) -> Iterator[Example]:
+        for start in range(0, len(self), _AT_ONCE):
+            yield from self._examples(start, min(start + _AT_ONCE, len(self)))
 
     def _joined(self, start: int, stop: int) -> bytes:
         lines = self._lines
