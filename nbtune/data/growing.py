@@ -154,6 +154,8 @@ def read_back(folder: Path, facts: Mapping[str, Any]) -> NDArray[Any]:
         OSError: it cannot be read.
     """
     kind = np.dtype(facts["type"]).newbyteorder("<")
+    if kind.kind not in "if":  # an object would be an address
+        raise ValueError(f"{facts['file']} is said to hold {kind.name}")
     path = folder / Path(facts["file"]).name
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size

@@ -166,7 +166,11 @@ class Writing:
             self._cache.discard(self._key)
             os.rename(self._aside, entry)
         _sync(self._cache.folder)
-        return _opened(entry, self._key, (entry / _MANIFEST).read_bytes())
+        # opened in its place and not before, because Windows renames nothing that is open
+        try:
+            return _opened(entry, self._key, (entry / _MANIFEST).read_bytes())
+        except Damaged as error:
+            raise OSError(f"another process removed them at once ({error})") from None
 
 
 def _opened(entry: Path, key: str, manifest: bytes) -> FeatureSet:
@@ -184,6 +188,8 @@ def _opened(entry: Path, key: str, manifest: bytes) -> FeatureSet:
         raise Damaged(f"{Path(error.filename).name} is missing") from None
     except ValueError as error:
         raise Damaged(str(error)) from None
+    except (KeyError, TypeError, AttributeError) as error:  # sealed, but by somebody else
+        raise Damaged(f"its manifest is of another kind ({error!r})") from None
 
 
 def _sealed(content: dict[str, Any]) -> bytes:
