@@ -20,6 +20,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
     from nbtune.facade import finetune
+    from nbtune.running.cachedir import clear_cache
     from nbtune.running.catalog import load, replay, runs
     from nbtune.running.run import Run
 
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Report": "nbtune.evaluation.report",
     "Run": "nbtune.running.run",
+    "clear_cache": "nbtune.running.cachedir",
     "finetune": "nbtune.facade",
     "load": "nbtune.running.catalog",
     "replay": "nbtune.running.catalog",
@@ -59,4 +61,4 @@ def unload_ipython_extension(shell: Any) -> None:
     unload(shell)
 
 
-__all__ = ["Report", "Run", "__version__", "finetune", "load", "replay", "runs"]
+__all__ = ["Report", "Run", "__version__", "clear_cache", "finetune", "load", "replay", "runs"]

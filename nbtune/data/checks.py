@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nbtune.data.packing import PackedExamples, pack
+from nbtune.data.survey import identities
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
 from nbtune.values import Example, Finding, Inventory, Part
@@ -20,12 +26,13 @@ def check(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Invent
     Raises:
         DataError: a finding is an error: the first is its message, its remedy the hint.
     """
+    packed = {part: pack(examples) for part, examples in parts.items()}
     findings = [
-        *_few_labels(task, parts, inventory),
-        *_unseen_labels(task, parts, inventory),
-        *_duplicates(task, parts),
+        *_few_labels(task, packed, inventory),
+        *_unseen_labels(task, packed, inventory),
+        *_duplicates(task, packed),
         *_imbalance(inventory),
-        *task.check(parts, inventory),
+        *task.check(packed, inventory),
     ]
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
@@ -74,51 +81,56 @@ def _unseen_labels(task: Task, parts: Mapping[Part, Sequence[Example]], inventor
             )
 
 
-def _duplicates(task: Task, parts: Mapping[Part, Sequence[Example]]) -> Iterator[Finding]:
-    seen: dict[Part, dict[str, list[Example]]] = {}
+def _duplicates(task: Task, parts: Mapping[Part, PackedExamples]) -> Iterator[Finding]:
+    seen: dict[Part, PackedExamples] = {}
     for part, examples in parts.items():
-        own: dict[str, list[Example]] = defaultdict(list)
-        for example in examples:
-            own[task.identity(example)].append(example)
+        own = identities(task, examples)
         for other, theirs in seen.items():
-            rows = sorted(example.row for identity, same in own.items() if identity in theirs for example in same)
-            if rows:
+            rows = np.sort(examples.rows[np.isin(own, identities(task, theirs))])
+            if len(rows):
                 where = f"{_are(len(rows))} also in the {_called(other)} data ({rows_in_words(rows)})"
                 yield Finding(
                     "warning",
                     f"{len(rows):,} of the {len(examples):,} {part} examples {where}",
                     f"the score may be too good: take them out of {other} or {part}",
-                    rows=tuple(rows[:_ROWS_KEPT]),
+                    rows=tuple(rows[:_ROWS_KEPT].tolist()),
                     count=len(rows),
                 )
-        seen[part] = own
-    yield from _repeats(seen.get("train", {}))
+        seen[part] = examples
+    if "train" in parts:
+        yield from _repeats(parts["train"], identities(task, parts["train"]))
 
 
-def _repeats(train: Mapping[str, Sequence[Example]]) -> Iterator[Finding]:
-    repeated = [same for same in train.values() if len(same) > 1]
-    contrary = [same for same in repeated if any(example.target != same[0].target for example in same)]
+def _repeats(train: PackedExamples, identity: NDArray[np.uint64]) -> Iterator[Finding]:
+    _, first, number, counts = np.unique(identity, return_index=True, return_inverse=True, return_counts=True)
+    repeated = np.flatnonzero(counts[number] > 1)
+    if not len(repeated):
+        return
+    answers: dict[int, Any] = {}
+    contrary: set[int] = set()
+    for which, example in zip(number[repeated].tolist(), train.take(repeated), strict=True):
+        if answers.setdefault(which, example.target) != example.target:
+            contrary.add(which)
     if contrary:
-        rows = sorted(example.row for same in contrary for example in same)
+        rows = np.sort(train.rows[np.isin(number, list(contrary))])
         yield Finding(
             "warning",
             f"{len(contrary):,} input{_s(len(contrary))} {_are(len(contrary))} in the training data more than once,"
             " with different targets"
             f" ({rows_in_words(rows)})",
             "decide which target is right: the model cannot learn both",
-            rows=tuple(rows[:_ROWS_KEPT]),
+            rows=tuple(rows[:_ROWS_KEPT].tolist()),
             count=len(rows),
         )
-    extra = sorted(example.row for same in repeated for example in same[1:])
-    if extra:
-        subject = "1 training example repeats" if len(extra) == 1 else f"{len(extra):,} training examples repeat"
-        yield Finding(
-            "note",
-            f"{subject} an earlier one ({rows_in_words(extra)})",
-            "drop them if they are there by mistake",
-            rows=tuple(extra[:_ROWS_KEPT]),
-            count=len(extra),
-        )
+    extra = np.sort(train.rows[repeated[first[number[repeated]] != repeated]])
+    subject = "1 training example repeats" if len(extra) == 1 else f"{len(extra):,} training examples repeat"
+    yield Finding(
+        "note",
+        f"{subject} an earlier one ({rows_in_words(extra)})",
+        "drop them if they are there by mistake",
+        rows=tuple(extra[:_ROWS_KEPT].tolist()),
+        count=len(extra),
+    )
 
 
 def _imbalance(inventory: Inventory) -> Iterator[Finding]:
@@ -156,7 +168,7 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def rows_in_words(rows: Sequence[int]) -> str:
+def rows_in_words(rows: Sequence[int] | NDArray[np.int64]) -> str:
     """The first few rows by number."""
     shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
     return f"row{_s(len(rows))} {shown}{', ...' if len(rows) > _ROWS_SHOWN else ''}"

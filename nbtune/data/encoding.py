@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtune.errors import PluginError
+from nbtune.data.growing import FeatureColumns, InMemory
 from nbtune.values import Feature
 
 TOKENS = "input_ids"
@@ -33,12 +35,22 @@ class _Ragged:
 class FeatureSet(Sequence[Feature]):
     """Features kept as flat arrays: a few bytes a token instead of a Python object each.
 
-    `owners[i]` is the index of the example that feature i came from.
+    Whole numbers are of whatever type holds the column's largest. `owners[i]` is the index of the example that
+    feature i came from.
     """
 
-    def __init__(self, columns: Mapping[str, _Ragged | NDArray[Any]], owners: NDArray[np.int64]) -> None:
-        self._columns = dict(columns)
+    def __init__(
+        self, values: Mapping[str, NDArray[Any]], lengths: Mapping[str, NDArray[Any]], owners: NDArray[Any]
+    ) -> None:
+        """`lengths` says of the columns that are ragged how many values each feature has."""
         self.owners = owners
+        self._columns: dict[str, _Ragged | NDArray[Any]] = dict(values)
+        shared: dict[bytes, NDArray[np.int64]] = {}  # a text's tokens, mask and types are of one length
+        for key, counts in lengths.items():
+            offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+            np.cumsum(counts, out=offsets[1:])
+            mark = hashlib.sha256(offsets.data).digest()
+            self._columns[key] = _Ragged(values[key], shared.setdefault(mark, offsets))
 
     @classmethod
     def build(cls, encoded: Iterable[Sequence[Feature]]) -> FeatureSet:
@@ -47,17 +59,19 @@ class FeatureSet(Sequence[Feature]):
         Raises:
             PluginError: features differ in their keys.
         """
-        gathered: dict[str, list[Any]] = {}
-        owners: list[int] = []
-        for owner, features in enumerate(encoded):
-            for feature in features:
-                if owners and feature.keys() != gathered.keys():
-                    raise PluginError(f"features differ in their keys: {sorted(feature)} after {sorted(gathered)}")
-                for key, value in feature.items():
-                    scalar = isinstance(value, (int, float, np.generic))
-                    gathered.setdefault(key, []).append(value if scalar else np.asarray(value))
-                owners.append(owner)
-        return cls({key: _column(values) for key, values in gathered.items()}, np.asarray(owners, dtype=np.int64))
+        columns = FeatureColumns(InMemory)
+        chunks = iter(encoded)
+        while chunk := list(islice(chunks, 1000)):
+            columns.add(chunk)
+        return cls.joined(columns)
+
+    @classmethod
+    def joined(cls, columns: FeatureColumns[InMemory]) -> FeatureSet:
+        """The features of columns that grew in memory."""
+        values, lengths = (
+            {key: column.joined() for key, column in each.items()} for each in (columns.values, columns.lengths)
+        )
+        return cls(values, lengths, columns.owners.joined())
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -117,17 +131,6 @@ def pad(features: Sequence[Feature], padding: Mapping[str, int], multiple: int =
             padded[row, :length] = value
         batch[key] = padded
     return batch
-
-
-def _column(values: list[Any]) -> _Ragged | NDArray[Any]:
-    if not isinstance(values[0], np.ndarray):
-        return _narrow(np.asarray(values))
-    offsets = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum([len(value) for value in values], out=offsets[1:])
-    flat = _narrow(np.concatenate(values))
-    if flat.dtype == np.int64 and len(flat) and np.abs(flat).max() < 2**31:
-        flat = flat.astype(np.int32)
-    return _Ragged(flat, offsets)
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:

@@ -46,11 +46,23 @@ def named(table: pa.Table, features: dict[str, Any]) -> pd.DataFrame:
         decode = _decoder(features.get(column))
         nested = table.schema.field(column).type.num_fields > 0
         if decode or nested:  # Python lists and dicts, not arrays of NumPy
-            cells = table.column(column).to_pylist()
-            columns[column] = pd.Series([decode(cell) for cell in cells] if decode else cells, dtype=object)
+            columns[column] = pd.Series(list(_cells(table.column(column), decode)), dtype=object)
         else:
             columns[column] = table.column(column).to_pandas()
     return pd.DataFrame(columns)
+
+
+def _cells(column: pa.ChunkedArray, decode: Decoder | None) -> Iterator[Any]:
+    """The cells as Python values. Words of lists are kept once each: a text's take ten times the place of the text."""
+    words: dict[Any, Any] = {}
+    for start in range(0, len(column), 10_000):
+        for cell in column.slice(start, 10_000).to_pylist():
+            if decode:
+                yield decode(cell)
+            elif isinstance(cell, list) and cell and isinstance(cell[0], str):
+                yield [words.setdefault(word, word) for word in cell]
+            else:
+                yield cell
 
 
 def load_hub(source: str) -> dict[str, Table]:

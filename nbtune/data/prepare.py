@@ -11,6 +11,7 @@ from typing import Any
 from nbtune.data.checks import check
 from nbtune.data.columns import Overrides, fold, map_columns
 from nbtune.data.objects import frame_of
+from nbtune.data.packing import PackedExamples, pack
 from nbtune.data.reading import BadRows, read_examples
 from nbtune.data.sources import looks_like_source, open_source
 from nbtune.data.splits import split
@@ -28,8 +29,8 @@ class Prepared:
     in words; `made_split` says how parts that were not given were made ("" where all were).
     """
 
-    parts: dict[Part, list[Example]]
-    raw: dict[Part, list[Example]]
+    parts: dict[Part, PackedExamples]
+    raw: dict[Part, PackedExamples]
     inventory: Inventory
     columns: ColumnMap
     findings: tuple[Finding, ...]
@@ -66,14 +67,16 @@ def prepare(
         )
     tables, implied = _gather(task, data, validation, test, namespace)
     raw, chosen, findings = _read_parts(task, tables, implied, columns, bad_rows)
+    described = _described(data, tables, implied)
+    del tables  # as large as the examples
     raw, made = _complete(task, raw, {"validation": validation_fraction, "test": test_fraction}, seed)
     inventory = task.inventory(raw["train"])
     findings = (*findings, *check(task, raw, inventory))
-    parts = {part: list(task.arrange(examples, inventory, part)) for part, examples in raw.items()}
+    parts = {part: pack(task.arrange(examples, inventory, part)) for part, examples in raw.items()}
     for part, examples in parts.items():
         if not examples:
             raise DataError(f"the {part} data has no example that the task {task.name!r} can use", "give more rows")
-    return Prepared(parts, raw, inventory, chosen, findings, _described(data, tables, implied), made)
+    return Prepared(parts, raw, inventory, chosen, findings, described, made)
 
 
 def read_for_scoring(
@@ -86,7 +89,7 @@ def read_for_scoring(
     namespace: Mapping[str, Any] | None = None,
     bad_rows: BadRows = "error",
     like: ColumnMap | None = None,
-) -> list[Example]:
+) -> PackedExamples:
     """The examples of new data, not yet arranged, for `part` "test" (with targets) or "predict" (without).
 
     To predict, `data` may also be a text, texts, or one row as a dict. Of a source with parts, the test part is taken
@@ -211,9 +214,9 @@ def _single(tables: Tables, part: Part) -> Table:
 
 def _read_parts(
     task: Task, tables: dict[Part, Table], implied: set[Part], overrides: Overrides | None, bad_rows: BadRows
-) -> tuple[dict[Part, list[Example]], ColumnMap, tuple[Finding, ...]]:
+) -> tuple[dict[Part, PackedExamples], ColumnMap, tuple[Finding, ...]]:
     chosen = map_columns(task, tables["train"], overrides=overrides)
-    raw: dict[Part, list[Example]] = {}
+    raw: dict[Part, PackedExamples] = {}
     findings: tuple[Finding, ...] = ()
     raw["train"], findings = read_examples(task, tables["train"], chosen, "train", bad_rows=bad_rows)
     for part in ("validation", "test"):
@@ -238,8 +241,8 @@ def _has_targets(task: Task, table: Table, columns: ColumnMap) -> bool:
 
 
 def _complete(
-    task: Task, raw: dict[Part, list[Example]], fractions: Mapping[Part, float], seed: int
-) -> tuple[dict[Part, list[Example]], str]:
+    task: Task, raw: dict[Part, PackedExamples], fractions: Mapping[Part, float], seed: int
+) -> tuple[dict[Part, PackedExamples], str]:
     """Validation (and test) data from the training data where it was not given."""
     wanted = {part: fraction for part, fraction in fractions.items() if part not in raw and fraction > 0}
     if not wanted:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from nbtune.data.packing import PackedExamples, pack
 from nbtune.data.tables import Table
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
@@ -17,19 +18,22 @@ _READS_ON = ("is ", "are ", "has ", "have ", "holds ", "must ", "does ", "cannot
 
 def read_examples(
     task: Task, table: Table, columns: ColumnMap, part: Part, *, bad_rows: BadRows = "error"
-) -> tuple[list[Example], tuple[Finding, ...]]:
+) -> tuple[PackedExamples, tuple[Finding, ...]]:
     """The examples of a table, and what was noticed on the way.
 
     Raises:
         DataError: rows cannot be used, and `bad_rows` is "error" or no others remain.
     """
-    examples: list[Example] = []
     problems: list[Problem] = []
-    for found in task.read(table.frame, columns, part):
-        if isinstance(found, Problem):
-            problems.append(found)
-        else:
-            examples.append(found)
+
+    def usable() -> Iterator[Example]:
+        for found in task.read(table.frame, columns, part):
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                yield found
+
+    examples = pack(usable())
     if not problems:
         return examples, table.findings
     message = describe_problems(table, columns, problems)

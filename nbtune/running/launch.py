@@ -172,6 +172,7 @@ def _recipe(spec: RunSpec, base: Pretrained) -> Recipe:
 
 
 def _kept_data(run: Run, task: Task) -> Prepared:
+    from nbtune.data.packing import pack
     from nbtune.data.prepare import Prepared
     from nbtune.running.snapshot import fingerprint, read_examples
     from nbtune.values import ColumnMap
@@ -186,7 +187,7 @@ def _kept_data(run: Run, task: Task) -> Prepared:
             raise RunError(f"the kept {part} data of {run.name!r} was changed", "start a new run")
     inventory = task.inventory(raw["train"])
     return Prepared(
-        parts={part: list(task.arrange(examples, inventory, part)) for part, examples in raw.items()},
+        parts={part: pack(task.arrange(examples, inventory, part)) for part, examples in raw.items()},
         raw=raw,
         inventory=inventory,
         columns=ColumnMap({k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,7 +222,7 @@ class Run:
         columns: Mapping[str, str | list[str]] | None,
         bad_rows: str,
         namespace: Mapping[str, Any] | None,
-    ) -> list[Example]:
+    ) -> Sequence[Example]:
         from nbtune.data.prepare import read_for_scoring
 
         return read_for_scoring(
@@ -244,14 +244,14 @@ class Run:
         names = {k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}
         return ColumnMap(names)
 
-    def _own_examples(self) -> tuple[list[Example], Part]:
+    def _own_examples(self) -> tuple[Sequence[Example], Part]:
         for part in ("test", "validation"):
             examples = self._kept(part)
             if examples:
                 return examples, part
         raise RunError(f"the run {self.name!r} kept no data to score", "give some: run.evaluate(data)")
 
-    def _kept(self, part: Part) -> list[Example] | None:
+    def _kept(self, part: Part) -> Sequence[Example] | None:
         from nbtune.running.snapshot import read_examples
 
         return read_examples(self.folder, part)

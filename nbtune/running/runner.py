@@ -6,18 +6,18 @@ The loop learns; here it is decided when to save, what is the best, and what is 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
-from nbtune.data.encoding import FeatureSet
 from nbtune.errors import TrainingError
 from nbtune.evaluation.report import Report, make_report
 from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
 from nbtune.events import Prepared as PreparedEvent
 from nbtune.running import card, environment, saving, snapshot
+from nbtune.running.features import encode
 from nbtune.running.model import Model
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
@@ -27,10 +27,10 @@ from nbtune.training.batches import Budget, forward_with
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job, LoopSettings, LoopState
 from nbtune.training.loop import Stop, set_training, train
-from nbtune.values import Example, Feature, Part
+from nbtune.values import Part
 
 CHUNK = 500
-"""Examples encoded or predicted between two looks at `control`."""
+"""Examples predicted between two looks at `control`."""
 
 
 def execute(plan: Plan) -> Iterator[Event]:
@@ -113,7 +113,7 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
             head, adapters.LoraSettings(rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
         )
     train_examples = plan.prepared.parts["train"]
-    features = yield from _encode(plan, head, train_examples)
+    features = yield from encode(plan, head, train_examples)
     budget = Budget()  # kept from one evaluation to the next
     job = Job(
         run=plan.folder.name,
@@ -126,23 +126,13 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
         control=plan.control,
         metrics=plan.task.metrics(plan.prepared.inventory),
         evaluate=lambda: _evaluate(plan, head, device, budget),
-        rows=[example.row for example in train_examples],
+        rows=train_examples.rows.data,
         validation_examples=len(plan.prepared.parts.get("validation", ())),
     )
     torch.manual_seed(spec.seed + 1)  # dropout, whatever the head drew for its new layers
     if plan.resume:
         yield from saving.restore(plan, job)
     return job
-
-
-def _encode(plan: Plan, head: Head, examples: Sequence[Example]) -> Generator[Event, None, FeatureSet]:
-    encoded: list[list[Feature]] = []
-    for start in range(0, len(examples), CHUNK):
-        if plan.control.stopping:
-            raise Stop
-        encoded.extend(head.encode(examples[start : start + CHUNK], training=True))
-        yield Preparing(stage="encoding", done=min(start + CHUNK, len(examples)), total=len(examples))
-    return FeatureSet.build(encoded)
 
 
 def _evaluate(plan: Plan, head: Head, device: Device, budget: Budget) -> Generator[Preparing, None, dict[str, float]]:

@@ -87,6 +87,7 @@ class RunSpec(BaseModel):
     length_grouping: bool = Field(True, description="batches of like length, which saves padding")
     keep_frozen: bool = Field(True, description="compute what frozen layers give once a text, not once an epoch")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="precision of the arithmetic")
+    cache: bool = Field(True, description="keep the encoded texts on disk for later runs on the same data")
     device: str = Field("auto", description='"auto", "cpu", "cuda", "cuda:1" or "mps"')
     seed: int = Field(0, ge=0, description="seed of the split, the new weights, the order and dropout")
 

@@ -55,6 +55,17 @@ class Head(ABC):
         With `training`, features carry what `loss` needs (`labels`).
         """
 
+    def features_key(self) -> Mapping[str, Any] | None:
+        """What `encode(training=True)` depends on that the core cannot know, as plain JSON values; None: on anything.
+
+        Features of a head that answers are kept on disk and used again by a later run with the same examples (their
+        rows too), tokenizer, model configuration, task options, inventory, recipe, code and answer. So answer only
+        (most often with `{}`) where `encode` draws no chance but from `recipe.seed`, and leaves nothing behind in the
+        head that `loss` needs. The class that writes `encode` must answer for itself: what a base class says does
+        not count.
+        """
+        return None
+
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss of a training batch, a scalar on the model's device."""

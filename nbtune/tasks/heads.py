@@ -76,6 +76,9 @@ class SequenceHead(Head):
             rows.append([feature])
         return rows
 
+    def features_key(self) -> Mapping[str, Any]:
+        return {"kind": self.kind}
+
     def loss(self, batch: Batch) -> Tensor:
         logits = self._logits(batch)
         labels = batch["labels"]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from nbtune.tasks.pretrained import Pretrained
 
 
+_written = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
 class TaskOptions(BaseModel):
     """Settings of a task's own, written beside the common ones. Subclass it; give each field a description."""
 
@@ -120,7 +123,7 @@ class Task(ABC):
     def identity(self, example: Example) -> str:
         """Examples of equal identity are duplicates. By default, the inputs, without case and outer space."""
         inputs = {key: value.strip() if isinstance(value, str) else value for key, value in example.inputs.items()}
-        return json.dumps(inputs, ensure_ascii=False, sort_keys=True).casefold()
+        return _written(inputs).casefold()
 
     def check(self, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterable[Finding]:
         """Checks of the task's own, beside those the core makes for every task. An `error` stops the run."""

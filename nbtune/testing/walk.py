@@ -44,7 +44,7 @@ class Walk:
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
-    def held_out(self) -> list[Example]:
+    def held_out(self) -> Sequence[Example]:
         return self.prepared.parts["validation"]
 
     def spec(self) -> RunSpec:

@@ -130,6 +130,9 @@ class Classification(Task):
 
     def arrange(self, examples: Sequence[Example], inventory: Inventory, part: Part) -> Sequence[Example]:
         """Bring targets into the form seen in training: a small table may not show that cells hold several labels."""
+        form = list if inventory.facts["multi"] else str
+        if all(isinstance(example.target, form) for example in examples):
+            return examples
         return [replace(example, target=self._as_trained(example, inventory)) for example in examples]
 
     def check(self, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterable[Finding]:

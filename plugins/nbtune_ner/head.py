@@ -67,6 +67,9 @@ class NerHead(Head):
             windows = cut(len(tokenized.ids), self._room, self._options.stride)
             yield [self._feature(tokenized, window, labels) for window in windows]
 
+    def features_key(self) -> Mapping[str, Any]:
+        return {}
+
     def loss(self, batch: Batch) -> Tensor:
         logits = self.model(**_fed(batch)).logits.float()
         labels = batch["labels"].flatten()

@@ -151,10 +151,14 @@ class Ner(Task):
 
     def inventory(self, train: Sequence[Example]) -> Inventory:
         """Types with their counts; as facts the words of each BIO tag, and what is labelled in raw text."""
-        counts = Counter(kind for example in train for kind in self.labels_of(example))
+        counts: Counter[str] = Counter()
+        tags: Counter[str] = Counter()
+        inside = 0
+        for example in train:  # once: a million examples are read anew each time
+            counts.update(self.labels_of(example))
+            tags.update(_word_tags(example))
+            inside += _inside_words(example)
         types = self.order_labels(counts)
-        tags = Counter(tag for example in train for tag in _word_tags(example))
-        inside = sum(_inside_words(example) for example in train)
         auto = "subword" if inside and inside >= _SUBWORDS_FROM * counts.total() else "word"
         units = auto if self.options.units == "auto" else self.options.units
         facts = {"rows": len(train), "tags": dict(sorted(tags.items())), "units": units}
@@ -163,8 +167,8 @@ class Ner(Task):
     def check(self, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterable[Finding]:
         units = inventory.facts["units"]
         for part, examples in parts.items():
-            rows = [(example.row, _inside_words(example)) for example in examples]
-            count = sum(inside for _, inside in rows)
+            split = {example.row: inside for example in examples if (inside := _inside_words(example))}
+            count = sum(split.values())
             if count:
                 handled = (
                     "subwords are labelled, so that they can be found"
@@ -175,7 +179,7 @@ class Ner(Task):
                     "note" if units == "subword" else "warning",
                     f"{count:,} entities of {part} begin or end inside a word",
                     handled,
-                    tuple(row for row, inside in rows if inside)[:10],
+                    tuple(split)[:10],
                     count,
                 )
             if part != "train" and examples and not any(gold(example) for example in examples):

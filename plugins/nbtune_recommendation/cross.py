@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class CrossHead(RankingHead):
                 yield self._features(self.catalogue, history, [example.inputs["text"]])
             else:
                 yield []
+
+    def features_key(self) -> Mapping[str, Any]:
+        return {}
 
     def loss(self, batch: Batch) -> Tensor:
         smooth = self.recipe.label_smoothing

@@ -90,6 +90,9 @@ class TowersHead(RankingHead):
                 history = self.view(example, self.catalogue).history
                 yield self._features([self.catalogue.texts[item] for item in history])
 
+    def features_key(self) -> Mapping[str, Any]:
+        return {}
+
     def loss(self, batch: Batch) -> Tensor:
         """Softmax over the batch's items of what was liked next, and a margin above what was met and not liked."""
         self._find_centre()
