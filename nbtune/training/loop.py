@@ -41,6 +41,8 @@ def train(job: Job) -> Iterator[Event]:
     try:
         if job.state.step and _due(job):  # a checkpoint from between a step and its evaluation
             yield from _evaluate(job)
+        if _out_of_patience(job):  # a checkpoint from between the last evaluation and the end
+            reason = _patience_ended(job)
         while job.state.epoch < job.settings.epochs and reason == "all epochs done":
             for rows in _steps_of_epoch(job):
                 yield from _heed(job)
@@ -51,7 +53,7 @@ def train(job: Job) -> Iterator[Event]:
                 if _due(job):
                     yield from _evaluate(job)
                     if _out_of_patience(job):
-                        reason = f"no better {job.metrics.headline} in {job.settings.patience} evaluations"
+                        reason = _patience_ended(job)
                         break
             else:
                 job.state.epoch, job.state.position = job.state.epoch + 1, 0
@@ -106,6 +108,7 @@ def _steps_of_epoch(job: Job) -> Iterator[list[NDArray[np.int64]]]:
 def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Stepped:
     """One optimizer step over the micro-batches of `groups`, as if they were one batch."""
     micro = [collate([job.features[index] for index in group], job.head, job.device) for group in groups]
+    job.between_steps = False
     weights = [job.head.weigh(batch) for batch in micro]
     total = sum(weights)
     job.optimizer.zero_grad(set_to_none=True)
@@ -122,6 +125,7 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Stepped:
     job.schedule.step()
     job.state.step += 1
     job.state.position += len(groups)
+    job.between_steps = True
     return window.add(loss, norm, groups, rate)
 
 
@@ -184,3 +188,7 @@ def _evaluate(job: Job) -> Iterator[Event]:
 def _out_of_patience(job: Job) -> bool:
     patience = job.settings.patience
     return patience is not None and job.state.evaluations_since_best >= patience
+
+
+def _patience_ended(job: Job) -> str:
+    return f"no better {job.metrics.headline} in {job.settings.patience} evaluations"

@@ -35,6 +35,7 @@ def test_overwriting_takes_a_word_and_only_touches_runs(runs_dir: Path) -> None:
     (made("a").path / "old.txt").write_text("old")
     assert not (made("a", overwrite=True).path / "old.txt").exists()
     (runs_dir / "photos").mkdir()
+    (runs_dir / "photos" / "cat.jpg").write_bytes(b"")
     with pytest.raises(RunError, match="is not a run, so it is not overwritten"):
         made("photos", overwrite=True)
 
