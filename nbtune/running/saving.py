@@ -43,7 +43,7 @@ class Checkpoints:
         self._stall = 0.0
         self._cost = 0.0
         self._writing: _Writing | None = None
-        self._kept: tuple[int, int] | None = None
+        self._kept = _moment(job) if plan.resume else None
 
     def __enter__(self) -> Checkpoints:
         return self
@@ -68,17 +68,17 @@ class Checkpoints:
     def conclude(self, finished: bool) -> Iterator[Event]:
         """The last checkpoint. Of a training that has finished it is small, and written while the model is scored:
         whoever resumes needs the best weights and no optimizer."""
+        began = time.monotonic()
+        yield from self.settle()
+        if self._kept == _moment(self.job):
+            return
         if finished:
-            began = time.monotonic()
-            yield from self.settle()
             whole = self.job.snapshot()
             weights = self._copy.take(replace(whole, optimizer=_NOTHING)).weights if whole.best is None else whole.best
             yield from self._hand_over(Snapshot(weights, _NOTHING, None, whole.state), began)
         elif self.job.between_steps:
+            yield from self.take()
             yield from self.settle()
-            if self._kept != _moment(self.job):
-                yield from self.take()
-                yield from self.settle()
         else:
             words = "interrupted in the middle of a step: a resume goes on from the checkpoint before"
             yield Noted(step=self.job.state.step, severity="note", message=words)
