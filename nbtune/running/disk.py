@@ -61,7 +61,7 @@ def is_of_the_disk(error: Exception) -> bool:
 
 
 def _number_in(words: str) -> int:
-    found = re.search(r"code: (\d+)", words)
+    found = re.search(r"(?:code: |os error )(\d+)", words)
     return int(found.group(1)) if found else 0
 
 
