@@ -14,7 +14,7 @@ import pytest
 
 import nbtune
 from nbtune.events import Noted, Saved, Started, Stepped
-from nbtune.running.folder import MARKER
+from nbtune.running.folder import MARKER, runs_dir
 
 _WHERE = importlib.util.spec_from_file_location("victims", Path(__file__).with_name("victims.py"))
 assert _WHERE is not None
@@ -60,7 +60,11 @@ def story(run: nbtune.Run, *left_out: type) -> list[dict[str, Any]]:
 def survive(process: Any, name: str, kill: dict[str, int], **settings: Any) -> nbtune.Run:
     """Kill a training as told, then go on with it until it has finished."""
     assert process.train(kill, name=name, **settings)["ended"] == signal.SIGKILL
-    begun = (nbtune.running.folder.runs_dir() / name / MARKER).is_file()
+    begun = (runs_dir() / name / MARKER).is_file()
+    status = nbtune.load(name).status if begun else ""
+    assert status in ("", "unfinished", "finished")  # its lock has died with it
+    if status == "finished":
+        return nbtune.load(name)
     again = {"resume": name} if begun else {"name": name, **settings}  # before that, there was no run to resume
     assert process.train(**again)["ended"] == 0
     return nbtune.load(name)
