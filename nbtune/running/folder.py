@@ -47,6 +47,9 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
+    def is_run(self) -> bool:
+        return (self.path / MARKER).is_file()
+
     def spec(self) -> RunSpec:
         return read_spec((self.path / MARKER).read_text(encoding="utf-8"))
 
@@ -213,9 +216,9 @@ def _make_room(path: Path, overwrite: bool) -> None:
         if not (path / MARKER).is_file():
             raise RunError(f"{path} is not a run, so it is not overwritten", "choose another name")
     with locks.hold(path):
-        for entry in path.iterdir():
-            if entry.name == locks.LOCK:
-                continue
+        # the spec last: a kill leaves a run that can be overwritten again
+        entries = [entry for entry in path.iterdir() if entry.name != locks.LOCK]
+        for entry in sorted(entries, key=lambda entry: entry.name == MARKER):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 

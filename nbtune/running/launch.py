@@ -65,6 +65,8 @@ def finetune(
     spec = spec.model_copy(update={"name": folder.name, **sources})
     plan = _plan(spec, configured, base, recipe, prepared, folder, heard)
     with locks.hold(folder.path):
+        if folder.is_run():  # another kernel was faster
+            raise folders.taken(folder.name)
         _begin(plan)
         return _drive(plan, watchers)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from nbtune.errors import RunError
 from nbtune.events import Event, Noted, Saved
 from nbtune.running import environment, identity
 from nbtune.running.disk import reason_of
@@ -150,7 +151,11 @@ def _moment(job: Job) -> tuple[int, int]:
 
 
 def restore(plan: Plan, job: Job) -> Iterator[Event]:
-    """Go back to the newest checkpoint that is whole; one that is not is passed over, and that is said."""
+    """Go back to the newest checkpoint that is whole; one that is not is passed over, and that is said.
+
+    Raises:
+        RunError: its weights are not those of this model: another version of a package builds it otherwise.
+    """
     notes: list[Noted] = []
     for path in reversed(checkpoints.checkpoints(plan.folder.checkpoints)):
         try:
@@ -159,6 +164,7 @@ def restore(plan: Plan, job: Job) -> Iterator[Event]:
             words = f"a damaged checkpoint was passed over: {error}"
             notes.append(Noted(step=0, severity="warning", message=words))
             continue
+        _refuse_other_model(plan, job, snapshot)
         job.restore(snapshot)
         plan.folder.event_log.cut(snapshot.state["log"])
         changes = identity.differences(snapshot.state["environment"], environment.describe())
@@ -171,6 +177,17 @@ def restore(plan: Plan, job: Job) -> Iterator[Event]:
         words = "no checkpoint to go on from: training starts at the beginning"
         notes.append(Noted(step=0, severity="note", message=words))
     yield from (replace(note, step=job.state.step) for note in notes)
+
+
+def _refuse_other_model(plan: Plan, job: Job, snapshot: Snapshot) -> None:
+    now = {name: tuple(tensor.shape) for name, tensor in job.weights().items()}
+    then = {name: tuple(tensor.shape) for name, tensor in snapshot.weights.items()}
+    differ = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+    if differ:
+        raise RunError(
+            f"the checkpoint of the run {plan.folder.name!r} does not fit the model that is built now: {differ[0]}",
+            "resume with the packages that environment.json names, or start a new run",
+        )
 
 
 def save_model(plan: Plan, job: Job) -> Saved:

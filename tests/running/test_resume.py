@@ -223,6 +223,13 @@ def test_another_base_model_is_named(tiny_model: str, runs_dir: Path, tmp_path: 
         run.resume()
 
 
+def test_a_model_that_is_built_otherwise_is_named(tiny_model: str, runs_dir: Path, monkeypatch: Any) -> None:
+    run = stopped(tiny_model)
+    monkeypatch.setattr(SequenceHead, "extra_modules", lambda _: {"added": torch.nn.Linear(2, 2)})
+    with pytest.raises(RunError, match=r"does not fit the model that is built now: added\.bias"):
+        run.resume()
+
+
 def test_another_format_of_checkpoints_is_named(tiny_model: str, runs_dir: Path, monkeypatch: Any) -> None:
     run = stopped(tiny_model)
     monkeypatch.setattr("nbtune.training.checkpoints.FORMAT", FORMAT + 1)
