@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,14 @@ class _Executioner:
 
     def __init__(self, kill: dict[str, int], counts: Path) -> None:
         self.kill, self.counts, self.path = kill, {"event": 0, "disk": 0}, counts
+        self.lock = threading.Lock()
 
     def count(self, kind: str) -> None:
-        self.counts[kind] += 1
-        self.path.write_text(json.dumps(self.counts))
-        if self.counts[kind] == self.kill.get(kind):
-            os.kill(os.getpid(), signal.SIGKILL)
+        with self.lock:  # checkpoints are written by a thread of their own
+            self.counts[kind] += 1
+            self.path.write_text(json.dumps(self.counts))
+            if self.counts[kind] == self.kill.get(kind):
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def on_event(self, event: Any) -> None:
         self.count("event")
