@@ -66,19 +66,17 @@ def finetune(
         if overwrite:
             raise SpecError("resume goes on with a run, overwrite = true removes it", "leave one of them out")
         past = resume if isinstance(resume, Run) else load(resume)
-        return go_on(past, task=task, watchers=_shown(watchers, past.events()), **given, **chosen)
+        shown = _display(past.events()) if watchers is None else watchers
+        return go_on(past, task=task, watchers=shown, **given, **chosen)
     if task is None:
         raise SpecError("there is no task", f"choose from: {', '.join(registry().tasks)}")
     if data is None:
         raise SpecError("there is no data to learn from", "give data: a DataFrame, a file, sample:NAME or hub:NAME")
-    return launch(task, overwrite=overwrite, watchers=_shown(watchers), **given, **chosen)
+    return launch(task, overwrite=overwrite, watchers=_display() if watchers is None else watchers, **given, **chosen)
 
 
-def _shown(watchers: Sequence[Watcher] | None, past: Iterable[Event] = ()) -> Sequence[Watcher]:
-    """The watchers given, or a display of the run if this is an interactive shell; without importing IPython to find
-    out."""
-    if watchers is not None:
-        return watchers
+def _display(past: Iterable[Event] = ()) -> list[Watcher]:
+    """A display of the run if this is an interactive shell; without importing IPython to find out."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
         return []
