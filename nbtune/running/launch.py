@@ -115,6 +115,8 @@ def resume(
         resuming.refuse_other_making(folder, spec, base)
         # killed before it had told of its data: there is nothing to go on from
         begun = any(isinstance(event, PreparedEvent) for event in folder.events())
+        if not begun:
+            folder.event_log.cut(0)
         recipe = _recipe(spec, base)
         plan = _plan(spec, configured, base, recipe, prepared, folder, control or Control(), resume=begun)
         return _drive(plan, watchers, begun=True)

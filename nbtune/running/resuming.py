@@ -89,6 +89,11 @@ def refuse_other_making(folder: RunFolder, spec: RunSpec, base: Pretrained) -> N
     for path in reversed(checkpoints.checkpoints(folder.checkpoints)):
         try:
             then = checkpoints.read_state(path)["made_of"]
+            # a setting that came later had its default's effect then
+            then = {
+                **then,
+                "settings": {**identity.settings(RunSpec.model_validate({"task": spec.task})), **then["settings"]},
+            }
             break
         except checkpoints.OtherFormatError as error:
             raise RunError(

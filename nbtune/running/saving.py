@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from nbtune.errors import RunError
 from nbtune.events import Event, Noted, Saved
@@ -29,6 +29,9 @@ SHARE = 0.02
 """The share of a run that checkpoints by time may cost; rarer ones keep to it where they are expensive."""
 
 
+_Moment: TypeAlias = tuple[int, int, float]
+
+
 class Checkpoints:
     """Takes checkpoints by time or by steps. Training stands still for a copy in memory; a thread writes it to disk.
 
@@ -44,6 +47,7 @@ class Checkpoints:
         self._stall = 0.0
         self._cost = 0.0
         self._writing: _Writing | None = None
+        self._failing = False
         self._kept = _moment(job) if plan.resume else None
 
     def __enter__(self) -> Checkpoints:
@@ -93,9 +97,15 @@ class Checkpoints:
         if writing.failure is None:
             self._kept = writing.moment
             self._cost = self._stall + writing.seconds
+            if self._failing:
+                yield Noted(step=self.job.state.step, severity="note", message="checkpoints are written again")
+            self._failing = False
             return
         if not isinstance(writing.failure, (OSError, ValueError)):
             raise writing.failure
+        if self._failing:  # said already
+            return
+        self._failing = True
         kept = checkpoints.checkpoints(self.plan.folder.checkpoints)
         rest = f"the last good one is {kept[-1].name}" if kept else "there is none before it"
         words = f"the checkpoint of step {writing.step} could not be written: {reason_of(writing.failure)}; {rest}"
@@ -125,7 +135,7 @@ class _Writing(threading.Thread):
 
     snapshot: Snapshot
 
-    def __init__(self, folder: Path, moment: tuple[int, int], log: Path) -> None:
+    def __init__(self, folder: Path, moment: _Moment, log: Path) -> None:
         super().__init__(name="nbtune checkpoint")
         self.folder, self.moment, self.log = folder, moment, log
         self.step = moment[0]
@@ -145,9 +155,10 @@ class _Writing(threading.Thread):
         self.seconds = time.thread_time() - began
 
 
-def _moment(job: Job) -> tuple[int, int]:
-    """What tells one checkpoint from another: an evaluation changes what a resume goes on with, too."""
-    return job.state.step, job.state.evaluated_at
+def _moment(job: Job) -> _Moment:
+    """What tells one checkpoint from another: an evaluation or another learning rate changes what a resume goes on
+    with, too."""
+    return job.state.step, job.state.evaluated_at, job.schedule.base_lrs[0]
 
 
 def restore(plan: Plan, job: Job) -> Iterator[Event]:

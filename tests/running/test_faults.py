@@ -121,12 +121,7 @@ def test_a_checkpoint_that_does_not_fit_is_said_and_training_goes_on(tiny_model:
     assert run.status == "finished"
     assert weights(run) == weights(whole)
     said = f"could not be written: {os.strerror(errno.EFBIG)}; the last good one is step-00000002"
-    assert [f"the checkpoint of step {number} {said}" in watcher.notes() for number in (2, 4, 6, 8)] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+    assert watcher.notes() == f"the checkpoint of step 4 {said}\ncheckpoints are written again"
     assert [path.name for path in checkpoints(run.folder / "checkpoints")] == ["step-00000010", "step-00000010-1"]
     assert not list(run.folder.rglob(".*"))
 

@@ -249,6 +249,28 @@ def test_other_threads_are_no_obstacle_but_are_said(tiny_model: str, runs_dir: P
     assert f"since the checkpoint, torch_threads changed from {threads + 6} to {threads}" in watcher.notes()
 
 
+def test_a_setting_that_came_later_is_no_difference(tiny_model: str, runs_dir: Path) -> None:
+    run = stopped(tiny_model)
+    path = run.folder / "checkpoints" / "step-00000005" / "state.json"
+    content = json.loads(path.read_text())
+    del content["state"]["made_of"]["settings"]["deterministic"]
+    _rewrite(path, json.dumps(content))
+    watcher = Watcher()
+    assert run.resume(watchers=[watcher]).status == "finished"
+    assert watcher.steps()[0] == 6
+
+
+@pytest.mark.parametrize("log", ["", '{"event": "Prep'])
+def test_a_run_killed_before_it_told_anything_begins(tiny_model: str, runs_dir: Path, log: str) -> None:
+    whole, run = fit(tiny_model, "whole"), stopped(tiny_model, checkpoint_every=100)
+    shutil.rmtree(run.folder / "checkpoints")
+    shutil.rmtree(run.folder / "model")
+    (run.folder / "events.jsonl").write_text(log)
+    again = nbtune.finetune(resume="first", watchers=[])
+    assert weights(again) == weights(whole)
+    assert [type(event) for event in again.events()][:2] == [Prepared, Started]
+
+
 def _rewrite(path: Path, text: str) -> None:
     """Change a part together with its digest."""
     import hashlib
