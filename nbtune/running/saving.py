@@ -158,7 +158,7 @@ class _Writing(threading.Thread):
 def _moment(job: Job) -> _Moment:
     """What tells one checkpoint from another: an evaluation or another learning rate changes what a resume goes on
     with, too."""
-    return job.state.step, job.state.evaluated_at, job.schedule.base_lrs[0]
+    return job.state.step, job.state.evaluated_at, float(job.schedule.base_lrs[0])
 
 
 def restore(plan: Plan, job: Job) -> Iterator[Event]:

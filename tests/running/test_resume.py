@@ -63,8 +63,16 @@ def harm(path: Path, how: str) -> None:
     path.write_bytes(content[: len(content) // 2] if how == "cut" else content)
 
 
-@pytest.mark.parametrize("how", ["flip", "cut"])
-@pytest.mark.parametrize("part", ["weights.safetensors", "optimizer.safetensors", "best.safetensors", "state.json"])
+@pytest.mark.parametrize(
+    ("part", "how"),
+    [
+        ("weights.safetensors", "flip"),
+        ("weights.safetensors", "cut"),
+        ("optimizer.safetensors", "flip"),
+        ("best.safetensors", "flip"),
+        ("state.json", "flip"),
+    ],
+)
 def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(
     tiny_model: str, runs_dir: Path, how: str, part: str
 ) -> None:
