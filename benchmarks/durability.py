@@ -278,6 +278,8 @@ def report_cost(lines: list[dict[str, Any]], rounds: int) -> str:
     default = next(row for row in table if row[0] == "60s")
     held = float(default[3].rstrip("%")) < 2
     words = f"At the default of 60 s training stands still for {'less' if held else 'NOT LESS'} than 2% of the run."
+    if default[1] == "0":
+        words = "NOTHING IS SHOWN: no run lasted until its first checkpoint; give more --steps."
     return (
         f"minilm-l6, classification of 15 made-up words, full fine-tuning, batch size 16; medians of {rounds} rounds, "
         f"each run a fresh process.\n\n{results.table(head, table)}\n\n{words}"
