@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
 from nbtune.errors import NbtuneError, RunError, SpecError
 from nbtune.events import Event, Noted, Preparing, Started
+from nbtune.events import Prepared as PreparedEvent
 from nbtune.running import folder as folders
-from nbtune.running import interrupts
+from nbtune.running import interrupts, locks
 from nbtune.running.folder import RunFolder
 from nbtune.running.run import Run
 from nbtune.running.spec import RunSpec, make_spec
@@ -17,7 +19,6 @@ from nbtune.tasks.head import Recipe
 from nbtune.tasks.hookspecs import Watcher
 from nbtune.tasks.pretrained import Pretrained, pretrained
 from nbtune.tasks.registry import registry
-from nbtune.values import Part
 
 if TYPE_CHECKING:
     from nbtune.data.prepare import Prepared
@@ -50,8 +51,6 @@ def finetune(
         RunError: the name is taken, or the runs folder cannot be written.
         TrainingError: training could not go on; the best model so far is kept.
     """
-    from nbtune.data.prepare import prepare
-
     heard = control or Control()
     spec, configured = make_spec(registry().task(task), _given(settings))
     base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
@@ -59,57 +58,111 @@ def finetune(
     recipe = _recipe(spec, base)
     _refuse_taken(spec.name, overwrite)
     _tell(watchers, Preparing(stage="reading the data", done=0, total=1))
-    prepared = prepare(
-        configured,
-        data=data,
-        validation=validation,
-        test=test,
-        columns=spec.columns,
-        bad_rows=spec.bad_rows,
-        validation_fraction=spec.validation_fraction,
-        test_fraction=spec.test_fraction,
-        seed=spec.seed,
-        namespace=namespace,
-    )
+    parts = {"data": data, "validation": validation, "test": test}
+    prepared = _prepare(spec, configured, spec.columns, namespace, **parts)
     folder = folders.create(spec.name, spec.task, overwrite=overwrite)
     sources = {"data": prepared.data, "validation": _words(validation), "test": _words(test)}
     spec = spec.model_copy(update={"name": folder.name, **sources})
-    folder.write_spec(spec)
-    return _drive(_plan(spec, configured, base, recipe, prepared, folder, heard), watchers)
+    plan = _plan(spec, configured, base, recipe, prepared, folder, heard)
+    with locks.hold(folder.path):
+        if folder.is_run():  # another kernel was faster
+            raise folders.taken(folder.name)
+        _begin(plan)
+        return _drive(plan, watchers)
 
 
-def resume(run: Run, *, watchers: Sequence[Watcher] = (), control: Control | None = None) -> Run:
+def resume(
+    run: Run,
+    *,
+    task: str | None = None,
+    data: Any = None,
+    validation: Any = None,
+    test: Any = None,
+    namespace: Mapping[str, Any] | None = None,
+    watchers: Sequence[Watcher] = (),
+    control: Control | None = None,
+    **settings: Any,
+) -> Run:
     """Go on with a run that was stopped or cut off, from its newest whole checkpoint and the data it kept.
 
+    Nothing but the run is needed. What is given all the same (a task, data, settings) must be what the run has; only
+    `checkpoint_every` and `device` may be others.
+
     Raises:
-        RunError: the run has finished, or what it needs is missing.
+        RunError: the run has finished or is being trained; what it needs is missing or damaged; the data, a setting,
+            the base model or the format of the checkpoints is not what it was.
     """
-    if run.status == "finished":
-        raise RunError(f"the run {run.name!r} has finished", "start a new run, with this one's model_path as its model")
-    spec = run.spec
-    task = registry().task(spec.task).configured(spec.options)
-    base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
-    prepared = _kept_data(run, task)
+    from nbtune.running import resuming
+
     folder = RunFolder(run.folder)
-    plan = _plan(spec, task, base, _recipe(spec, base), prepared, folder, control or Control(), resume=True)
-    return _drive(plan, watchers)
+    with locks.hold(folder.path):
+        status, spec = folder.status(), folder.spec()
+        if status == "finished":
+            words = f"the run {run.name!r} has finished"
+            raise RunError(words, "start a new run, with this one's model_path as its model")
+        if task not in (None, spec.task):
+            raise RunError(f"the run {run.name!r} learns {spec.task!r}, not {task!r}", "leave the task out")
+        configured = registry().task(spec.task).configured(spec.options)
+        trust = settings.pop("trust_remote_code", None) or run.trusted
+        given = {**_given(settings), "trust_remote_code": trust}
+        spec = resuming.spec_with(folder, configured, given)
+        base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
+        prepared = resuming.kept_data(folder, configured)
+        if data is not None:
+            parts = {"data": data, "validation": validation, "test": test}
+            again = _prepare(spec, configured, given.get("columns") or spec.columns, namespace, **parts)
+            resuming.refuse_other_data(run.name, prepared.raw, again.raw)
+        resuming.refuse_other_making(folder, spec, base)
+        # killed before it had told of its data: there is nothing to go on from
+        begun = any(isinstance(event, PreparedEvent) for event in folder.events())
+        if not begun:
+            folder.event_log.cut(0)
+        recipe = _recipe(spec, base)
+        plan = _plan(spec, configured, base, recipe, prepared, folder, control or Control(), resume=begun)
+        return _drive(plan, watchers, begun=True)
 
 
-def _drive(plan: Plan, watchers: Sequence[Watcher]) -> Run:
+def _begin(plan: Plan) -> None:
+    """Keep what a resume needs; the spec last, because a folder with a spec is a run.
+
+    Raises:
+        RunError: it cannot be written; the name is free again.
+    """
+    from nbtune.running import environment, identity, snapshot
+
+    prepared, folder = plan.prepared, plan.folder
+    try:
+        with folder.writing("the data"):
+            content = {
+                "source": prepared.data,
+                "split": prepared.made_split,
+                "columns": dict(prepared.columns.names),
+                "parts": snapshot.write_examples(folder.path, prepared.raw),
+                "base": identity.base_digest(plan.base),
+            }
+            folder.write_json("data.json", content)
+            folder.write_json("environment.json", environment.describe())
+            folder.write_spec(plan.spec)
+    except RunError:
+        folder.remove()
+        raise
+
+
+def _drive(plan: Plan, watchers: Sequence[Watcher], begun: bool = False) -> Run:
     """Pull the events to the end, writing each down and showing it to everybody who watches."""
     from nbtune.running.runner import execute
 
     run = Run(plan.folder, plan.control, trust_remote_code=plan.spec.trust_remote_code)
     plugins = _Guarded(registry().watchers(run, plan.control))
-    begun = plan.resume
     try:
-        with interrupts.heard_by(plan.control) as pressed:
-            for event in execute(plan):
+        # closed here, so that nothing is written any more when the run is let go of
+        with interrupts.heard_by(plan.control) as pressed, contextlib.closing(execute(plan)) as events:
+            for event in events:
                 begun = begun or isinstance(event, Started)
-                plan.folder.log(event)
+                _log(plan, event, watchers)
                 _tell((*watchers, plugins), event)
                 for note in plugins.take_notes():
-                    plan.folder.log(note)
+                    _log(plan, note, watchers)
                     _tell(watchers, note)
     except NbtuneError:
         if not begun:  # nothing was learned: the name is free again
@@ -118,6 +171,12 @@ def _drive(plan: Plan, watchers: Sequence[Watcher]) -> Run:
     if pressed.insisted:
         raise KeyboardInterrupt
     return run
+
+
+def _log(plan: Plan, event: Event, watchers: Iterable[Watcher]) -> None:
+    trouble = plan.folder.log(event)
+    if trouble:
+        _tell(watchers, Noted(step=getattr(event, "step", 0), severity="warning", message=trouble))
 
 
 class _Guarded:
@@ -171,29 +230,24 @@ def _recipe(spec: RunSpec, base: Pretrained) -> Recipe:
     )
 
 
-def _kept_data(run: Run, task: Task) -> Prepared:
-    from nbtune.data.packing import pack
-    from nbtune.data.prepare import Prepared
-    from nbtune.running.snapshot import fingerprint, read_examples
-    from nbtune.values import ColumnMap
+def _prepare(
+    spec: RunSpec,
+    task: Task,
+    columns: Mapping[str, Any],
+    namespace: Mapping[str, Any] | None,
+    **parts: Any,
+) -> Prepared:
+    from nbtune.data.prepare import prepare
 
-    content = RunFolder(run.folder).read_json("data.json")
-    parts: tuple[Part, ...] = ("train", "validation", "test")
-    raw = {part: examples for part in parts if (examples := read_examples(run.folder, part)) is not None}
-    if content is None or "train" not in raw:
-        raise RunError(f"the run {run.name!r} kept no data to go on with", "start a new run")
-    for part, examples in raw.items():
-        if fingerprint(examples) != content["parts"][part]["sha256"]:
-            raise RunError(f"the kept {part} data of {run.name!r} was changed", "start a new run")
-    inventory = task.inventory(raw["train"])
-    return Prepared(
-        parts={part: pack(task.arrange(examples, inventory, part)) for part, examples in raw.items()},
-        raw=raw,
-        inventory=inventory,
-        columns=ColumnMap({k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}),
-        findings=(),
-        data=content["source"],
-        made_split=content["split"],
+    return prepare(
+        task,
+        **parts,
+        columns=columns,
+        bad_rows=spec.bad_rows,
+        validation_fraction=spec.validation_fraction,
+        test_fraction=spec.test_fraction,
+        seed=spec.seed,
+        namespace=namespace,
     )
 
 
@@ -204,11 +258,8 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_taken(name: str | None, overwrite: bool) -> None:
     """Say that a name is taken before the data is read; the folder itself is made after."""
-    if name is not None and not overwrite and (folders.runs_dir() / name).exists():
-        raise RunError(
-            f"there is already a run named {name!r}",
-            f"choose another name, open it with nbtune.load({name!r}), or say overwrite = true",
-        )
+    if name is not None and not overwrite and folders.is_taken(name):
+        raise folders.taken(name)
 
 
 def _words(source: Any) -> str:

@@ -48,8 +48,13 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`finished`, `stopped`, `failed` or `unfinished`."""
+        """`finished`, `stopped`, `failed`, `running`, or `unfinished` where nobody trains any more."""
         return self._folder.status()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether whoever opened the run lets code run that came with its model."""
+        return self._trust
 
     @functools.cached_property
     def spec(self) -> RunSpec:
@@ -162,7 +167,8 @@ class Run:
         return [html for html in drawn if html is not None]
 
     def resume(self, **further: Any) -> Run:
-        """Go on from the newest checkpoint of a run that was stopped or cut off. Takes `watchers` and `control`."""
+        """Go on from the newest checkpoint of a run that was stopped or cut off; takes what
+        `nbtune.running.launch.resume` takes, and needs none of it."""
         from nbtune.running.launch import resume
 
         return resume(self, **further)

@@ -12,28 +12,30 @@ from typing import Any
 
 import torch
 
-from nbtune.errors import TrainingError
+from nbtune.errors import RunError, TrainingError
 from nbtune.evaluation.report import Report, make_report
 from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
 from nbtune.events import Prepared as PreparedEvent
-from nbtune.running import card, environment, saving, snapshot
+from nbtune.running import card, saving
 from nbtune.running.features import encode
 from nbtune.running.model import Model
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
-from nbtune.training import adapters, checkpoints, memory
+from nbtune.training import adapters, memory
 from nbtune.training.batches import Budget, forward_with
+from nbtune.training.determinism import deterministic
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job, LoopSettings, LoopState
 from nbtune.training.loop import Stop, set_training, train
+from nbtune.training.randomness import seed_generators
 from nbtune.values import Part
 
 CHUNK = 500
 """Examples predicted between two looks at `control`."""
 
 
-def execute(plan: Plan) -> Iterator[Event]:
+def execute(plan: Plan) -> Generator[Event, None, None]:
     """Train, keep the best, save and score. The last event is `Ended`, also where it then raises.
 
     Raises:
@@ -42,18 +44,20 @@ def execute(plan: Plan) -> Iterator[Event]:
     began = time.monotonic()
     job: Job | None = None
     try:
-        if not plan.resume:
-            _write_beginning(plan)
-            yield _prepared_event(plan)
-        job = yield from _make_job(plan)
-        ended = yield from _learn(plan, job)
-        yield from _keep(plan, job, ended)
+        with deterministic(plan.spec.deterministic):
+            if not plan.resume:
+                yield _prepared_event(plan)
+            job = yield from _make_job(plan)
+            with saving.Checkpoints(plan, job) as checkpoints:
+                ended = yield from _learn(job, checkpoints)
+                yield from _keep(plan, job, ended)
+                yield from checkpoints.settle()
     except Stop:
         yield _ended("stopped", "stopped before the first step", began)
         return
     except Exception as error:
-        failure = _out_of_memory(plan, error) if memory.is_out_of_memory(error) else error
-        if job is not None:
+        failure = _explained(plan, error)
+        if job is not None and not isinstance(failure, RunError):  # which says that nothing can be written
             yield from _rescue(plan, job)
         yield _ended("failed", str(getattr(failure, "message", failure)), began, job)
         if failure is error:
@@ -62,25 +66,23 @@ def execute(plan: Plan) -> Iterator[Event]:
     yield replace(ended, seconds=job.state.seconds if plan.resume else time.monotonic() - began)
 
 
-def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
-    """Drive the loop: save the best and the checkpoints; gives how it ended."""
-    schedule = saving.Checkpoints(plan, job)
+def _learn(job: Job, checkpoints: saving.Checkpoints) -> Generator[Event, None, Ended]:
+    """Drive the loop: keep the best weights and take the checkpoints; gives how it ended."""
     for event in train(job):
         if isinstance(event, Ended):
-            if event.status == "stopped":
-                yield schedule.save()
+            yield from checkpoints.conclude(finished=event.status == "finished")
             return event
         yield event
         if isinstance(event, Evaluated) and event.best:
-            yield saving.save_best(plan, job)
-        if isinstance(event, (Stepped, Evaluated)) and schedule.due():
-            yield schedule.save()
+            job.keep_best()
+        if isinstance(event, (Stepped, Evaluated)):
+            yield from checkpoints.heed()
     raise AssertionError("the loop ends with Ended")
 
 
 def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it."""
-    saving.load_best(plan, job)
+    job.load_best()
     job.release()
     set_training(job.head, False)
     parts = plan.prepared.parts
@@ -95,14 +97,14 @@ def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
     if ended.status == "finished":
         yield Preparing(stage="scoring", done=0, total=1)
         report = _final_report(plan, job)
-        plan.folder.write("report.json", report.to_json())
-        plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
-        checkpoints.prune(plan.folder.checkpoints, keep=2)
+        with plan.folder.writing("the report"):
+            plan.folder.write("report.json", report.to_json())
+            plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
 
 
 def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     spec = plan.spec
-    torch.manual_seed(spec.seed)  # the new layers of the head
+    seed_generators(spec.seed)  # the new layers of the head
     device = choose_device(spec.device, spec.precision)
     yield Preparing(stage="loading the model", done=0, total=1)
     head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
@@ -129,7 +131,7 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
         rows=train_examples.rows.data,
         validation_examples=len(plan.prepared.parts.get("validation", ())),
     )
-    torch.manual_seed(spec.seed + 1)  # dropout, whatever the head drew for its new layers
+    seed_generators(spec.seed + 1)  # dropout, whatever the head drew for its new layers
     if plan.resume:
         yield from saving.restore(plan, job)
     return job
@@ -177,13 +179,24 @@ def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
     if job.state.best_step is None:
         return
     try:
-        saving.load_best(plan, job)
+        job.load_best()
         job.release()
         saved = saving.save_model(plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")
     else:
         yield saved
+
+
+def _explained(plan: Plan, error: Exception) -> Exception:
+    """What the user can do about a failure of torch; any other error as it is."""
+    if memory.is_out_of_memory(error):
+        return _out_of_memory(plan, error)
+    if isinstance(error, RuntimeError) and "does not have a deterministic implementation" in str(error):
+        operation = str(error).split(" does not have")[0]
+        words = f"deterministic = true, but on this device {operation} gives other digits each time"
+        return TrainingError(words, "leave deterministic out, or train on the CPU")
+    return error
 
 
 def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
@@ -194,21 +207,6 @@ def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
         f"use batch_size = {smaller} with accumulate = {spec.accumulate * 2} (the same effective batch), "
         "a smaller max_length, freeze or lora",
     )
-
-
-def _write_beginning(plan: Plan) -> None:
-    prepared, folder = plan.prepared, plan.folder
-    parts = snapshot.write_examples(folder.path, prepared.raw)
-    folder.write_json(
-        "data.json",
-        {
-            "source": prepared.data,
-            "split": prepared.made_split,
-            "columns": dict(prepared.columns.names),
-            "parts": parts,
-        },
-    )
-    folder.write_json("environment.json", environment.describe())
 
 
 def _prepared_event(plan: Plan) -> PreparedEvent:

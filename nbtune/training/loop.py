@@ -40,6 +40,8 @@ def train(job: Job) -> Iterator[Event]:
     try:
         if job.state.step and _due(job):  # a checkpoint from between a step and its evaluation
             yield from _evaluate(job)
+        if _out_of_patience(job):  # a checkpoint from between the last evaluation and the end
+            reason = _patience_ended(job)
         while job.state.epoch < job.settings.epochs and reason == "all epochs done":
             for rows in _steps_of_epoch(job):
                 yield from _heed(job)
@@ -50,7 +52,7 @@ def train(job: Job) -> Iterator[Event]:
                 if _due(job):
                     yield from _evaluate(job)
                     if _out_of_patience(job):
-                        reason = f"no better {job.metrics.headline} in {job.settings.patience} evaluations"
+                        reason = _patience_ended(job)
                         break
             else:
                 job.state.epoch, job.state.position = job.state.epoch + 1, 0
@@ -109,6 +111,7 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Iterator
 
     Micro-batches that do not fit into memory are cut until they do; the step stays the same.
     """
+    job.between_steps = False
     random = job.step_random_state()
     while (loss := _gradients(job, memory.cut(groups, job.state.rows_at_once))) is None:
         memory.release()
@@ -122,6 +125,7 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Iterator
     job.schedule.step()
     job.state.step += 1
     job.state.position += len(groups)
+    job.between_steps = True
     yield window.add(loss, norm, groups, rate)
 
 
@@ -202,3 +206,7 @@ def _evaluate(job: Job) -> Iterator[Event]:
 def _out_of_patience(job: Job) -> bool:
     patience = job.settings.patience
     return patience is not None and job.state.evaluations_since_best >= patience
+
+
+def _patience_ended(job: Job) -> str:
+    return f"no better {job.metrics.headline} in {job.settings.patience} evaluations"
