@@ -28,6 +28,7 @@ def finetune(
     overwrite: bool = False,
     watchers: Sequence[Watcher] | None = None,
     control: Control | None = None,
+    background: bool = False,
     namespace: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Run:
@@ -35,7 +36,8 @@ def finetune(
 
     `data`, `validation` and `test`: a DataFrame, a list of dicts, a `datasets.Dataset`, a path, `hub:NAME`,
     `sample:TASK`. Further `settings` are those of `nbtune.running.spec.RunSpec` and of the task. With `watchers=None`
-    the run is shown in a notebook, and silent in a script.
+    the run is shown in a notebook, and silent in a script. With `background` this returns when training is about to
+    begin: `Run.control` steers it, `Run.wait` waits for its end.
 
         run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="docs")
     """
@@ -48,6 +50,7 @@ def finetune(
         namespace=namespace,
         watchers=_display() if watchers is None else watchers,
         control=control,
+        background=background,
         model=model,
         name=name,
         epochs=epochs,

@@ -1,16 +1,20 @@
-"""From what the user said to a run: check everything, open the folder, drive the events."""
+"""From what the user said to a run: check everything, open the folder, have it driven."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbtune.control import Control
-from nbtune.errors import NbtuneError, RunError, SpecError
-from nbtune.events import Event, Noted, Preparing, Started
+from nbtune.control import Control, Stop
+from nbtune.errors import Interrupted, RunError, SpecError, release
+from nbtune.events import Preparing
+from nbtune.running import background as trainings
 from nbtune.running import folder as folders
 from nbtune.running import interrupts
+from nbtune.running.driving import drive, tell
 from nbtune.running.folder import RunFolder
+from nbtune.running.memory import give_back
 from nbtune.running.run import Run
 from nbtune.running.spec import RunSpec, make_spec
 from nbtune.tasks.head import Recipe
@@ -38,6 +42,7 @@ def finetune(
     namespace: Mapping[str, Any] | None = None,
     watchers: Sequence[Watcher] = (),
     control: Control | None = None,
+    background: bool = False,
     **settings: Any,
 ) -> Run:
     """Fine-tune a model and return the run. `settings` are those of `RunSpec` and of the task, flat.
@@ -45,100 +50,111 @@ def finetune(
     The data may be a DataFrame, a list of dicts, a `datasets.Dataset`, a path, `hub:NAME`, `sample:TASK`, or the
     name of a variable in `namespace`. Everything the user may have got wrong is checked before training.
 
+    With `background` the data is read and the model opened before this returns, so that mistakes are told here; the
+    rest is done in a thread, which `Run.wait` waits for.
+
     Raises:
         SpecError, DataError, ModelError: what was asked for cannot be done; nothing was written.
-        RunError: the name is taken, or the runs folder cannot be written.
+        RunError: the name is taken, the runs folder cannot be written, or another run is training here.
         TrainingError: training could not go on; the best model so far is kept.
+        Interrupted: the interrupt key was pressed before there was a run.
+        KeyboardInterrupt: it was pressed a second time.
     """
-    from nbtune.data.prepare import prepare
-
     heard = control or Control()
-    spec, configured = make_spec(registry().task(task), _given(settings))
-    base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
-    _tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
-    recipe = _recipe(spec, base)
-    _refuse_taken(spec.name, overwrite)
-    _tell(watchers, Preparing(stage="reading the data", done=0, total=1))
-    prepared = prepare(
-        configured,
-        data=data,
-        validation=validation,
-        test=test,
-        columns=spec.columns,
-        bad_rows=spec.bad_rows,
-        validation_fraction=spec.validation_fraction,
-        test_fraction=spec.test_fraction,
-        seed=spec.seed,
-        namespace=namespace,
-    )
-    folder = folders.create(spec.name, spec.task, overwrite=overwrite)
-    sources = {"data": prepared.data, "validation": _words(validation), "test": _words(test)}
-    spec = spec.model_copy(update={"name": folder.name, **sources})
-    folder.write_spec(spec)
-    return _drive(_plan(spec, configured, base, recipe, prepared, folder, heard), watchers)
+    sources = {"data": data, "validation": validation, "test": test}
+    with _attended(heard):
+        plan = _checked(task, sources, settings, watchers, heard, namespace=namespace, overwrite=overwrite)
+        return drive(plan, watchers, in_background=background)
 
 
-def resume(run: Run, *, watchers: Sequence[Watcher] = (), control: Control | None = None) -> Run:
+def resume(
+    run: Run, *, watchers: Sequence[Watcher] = (), control: Control | None = None, background: bool = False
+) -> Run:
     """Go on with a run that was stopped or cut off, from its newest whole checkpoint and the data it kept.
 
     Raises:
         RunError: the run has finished, or what it needs is missing.
     """
+    heard = control or Control()
+    with _attended(heard):
+        return drive(_found_again(run, heard), watchers, in_background=background)
+
+
+@contextlib.contextmanager
+def _attended(control: Control) -> Iterator[None]:
+    """Hear the interrupt key, and give back what a traceback would keep in memory."""
+    try:
+        with interrupts.heard_by(control):
+            yield
+    except Stop:
+        raise Interrupted("stopped before there was a run; nothing was written", "start it again when ready") from None
+    except BaseException as error:
+        release(error)
+        raise
+    finally:
+        give_back()
+
+
+def _checked(
+    task: str,
+    sources: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    watchers: Sequence[Watcher],
+    control: Control,
+    *,
+    namespace: Mapping[str, Any] | None,
+    overwrite: bool,
+) -> Plan:
+    """All that can be known before training, with a folder for the run."""
+    spec, configured = make_spec(registry().task(task), _given(settings))
+    trainings.refuse_second()
+    _import_libraries()
+    from nbtune.data.prepare import prepare
+
+    with interrupts.at_once(control):
+        base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
+        tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
+        recipe = _recipe(spec, base)
+        _refuse_taken(spec.name, overwrite)
+        tell(watchers, Preparing(stage="reading the data", done=0, total=1))
+        prepared = prepare(
+            configured,
+            **sources,
+            columns=spec.columns,
+            bad_rows=spec.bad_rows,
+            validation_fraction=spec.validation_fraction,
+            test_fraction=spec.test_fraction,
+            seed=spec.seed,
+            namespace=namespace,
+        )
+    folder = folders.create(spec.name, spec.task, overwrite=overwrite)
+    described = {"data": prepared.data, **{part: _words(sources[part]) for part in ("validation", "test")}}
+    spec = spec.model_copy(update={"name": folder.name, **described})
+    folder.write_spec(spec)
+    return _plan(spec, configured, base, recipe, prepared, folder, control)
+
+
+def _found_again(run: Run, control: Control) -> Plan:
+    """The plan of a run, from what its folder kept."""
     if run.status == "finished":
         raise RunError(f"the run {run.name!r} has finished", "start a new run, with this one's model_path as its model")
+    trainings.refuse_second()
+    _import_libraries()
     spec = run.spec
     task = registry().task(spec.task).configured(spec.options)
-    base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
-    prepared = _kept_data(run, task)
-    folder = RunFolder(run.folder)
-    plan = _plan(spec, task, base, _recipe(spec, base), prepared, folder, control or Control(), resume=True)
-    return _drive(plan, watchers)
+    with interrupts.at_once(control):
+        base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
+        prepared, recipe = _kept_data(run, task), _recipe(spec, base)
+    return _plan(spec, task, base, recipe, prepared, RunFolder(run.folder), control, resume=True)
 
 
-def _drive(plan: Plan, watchers: Sequence[Watcher]) -> Run:
-    """Pull the events to the end, writing each down and showing it to everybody who watches."""
-    from nbtune.running.runner import execute
+def _import_libraries() -> None:
+    """An import that an interrupt cuts leaves modules half loaded, for the rest of the process: so these come first,
+    where it waits."""
+    import transformers  # noqa: F401
 
-    run = Run(plan.folder, plan.control, trust_remote_code=plan.spec.trust_remote_code)
-    plugins = _Guarded(registry().watchers(run, plan.control))
-    begun = plan.resume
-    try:
-        with interrupts.heard_by(plan.control) as pressed:
-            for event in execute(plan):
-                begun = begun or isinstance(event, Started)
-                plan.folder.log(event)
-                _tell((*watchers, plugins), event)
-                for note in plugins.take_notes():
-                    plan.folder.log(note)
-                    _tell(watchers, note)
-    except NbtuneError:
-        if not begun:  # nothing was learned: the name is free again
-            plan.folder.remove()
-        raise
-    if pressed.insisted:
-        raise KeyboardInterrupt
-    return run
-
-
-class _Guarded:
-    """Plugins' watchers: one that fails is dropped and named, and the training goes on."""
-
-    def __init__(self, watchers: Iterable[Watcher]) -> None:
-        self._watchers = list(watchers)
-        self._notes: list[Noted] = []
-
-    def on_event(self, event: Event) -> None:
-        for watcher in list(self._watchers):
-            try:
-                watcher.on_event(event)
-            except Exception as error:  # a stranger's code
-                self._watchers.remove(watcher)
-                words = f"the watcher {type(watcher).__name__} failed and was dropped: {type(error).__name__}: {error}"
-                self._notes.append(Noted(step=getattr(event, "step", 0), severity="warning", message=words))
-
-    def take_notes(self) -> list[Noted]:
-        notes, self._notes = self._notes, []
-        return notes
+    import nbtune.data.prepare
+    import nbtune.running.runner  # noqa: F401
 
 
 def _plan(
@@ -212,8 +228,3 @@ def _refuse_taken(name: str | None, overwrite: bool) -> None:
 
 def _words(source: Any) -> str:
     return source if isinstance(source, str) else "" if source is None else type(source).__name__
-
-
-def _tell(watchers: Iterable[Watcher], event: Event) -> None:
-    for watcher in watchers:
-        watcher.on_event(event)

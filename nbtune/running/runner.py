@@ -12,25 +12,27 @@ from typing import Any
 
 import torch
 
+from nbtune.control import Stop
 from nbtune.data.encoding import FeatureSet
 from nbtune.errors import TrainingError
-from nbtune.evaluation.report import Report, make_report
-from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
+from nbtune.events import Adjusted, Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
 from nbtune.events import Prepared as PreparedEvent
-from nbtune.running import card, environment, saving, snapshot
-from nbtune.running.model import Model
+from nbtune.running import environment, saving, snapshot
+from nbtune.running.finishing import keep, predict
+from nbtune.running.interrupts import at_once, whole
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
-from nbtune.training import adapters, checkpoints
-from nbtune.training.batches import forward_with
+from nbtune.training import adapters
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job, LoopSettings, LoopState
-from nbtune.training.loop import Stop, set_training, train
-from nbtune.values import Example, Feature, Part
+from nbtune.training.loop import train
+from nbtune.values import Example, Feature
 
 CHUNK = 500
-"""Examples encoded or predicted between two looks at `control`."""
+"""Examples encoded between two looks at `control`, or predicted between two words about it."""
+OPENING = "loading the model"
+"""The stage in which settings are refused that do not fit the model."""
 
 
 def execute(plan: Plan) -> Iterator[Event]:
@@ -47,9 +49,9 @@ def execute(plan: Plan) -> Iterator[Event]:
             yield _prepared_event(plan)
         job = yield from _make_job(plan)
         ended = yield from _learn(plan, job)
-        yield from _keep(plan, job, ended)
+        ended = yield from keep(plan, job, ended)
     except Stop:
-        yield _ended("stopped", "stopped before the first step", began)
+        yield _ended("stopped", f"stopped before {'training went on' if plan.resume else 'the first step'}", began)
         return
     except Exception as error:
         failure = _out_of_memory(plan, error) if isinstance(error, torch.OutOfMemoryError) else error
@@ -68,49 +70,25 @@ def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
     for event in train(job):
         if isinstance(event, Ended):
             if event.status == "stopped":
-                yield schedule.save()
+                yield whole(plan.control, schedule.save)
             return event
         yield event
         if isinstance(event, Evaluated) and event.best:
-            yield saving.save_best(plan, job)
-        if isinstance(event, (Stepped, Evaluated)) and schedule.due():
-            yield schedule.save()
+            yield whole(plan.control, saving.save_best, plan, job)
+        # what was changed by hand is not in the spec, from which a resumed run would take it
+        changed = isinstance(event, Adjusted)
+        if changed or (isinstance(event, (Stepped, Evaluated)) and schedule.due()):
+            yield whole(plan.control, schedule.save)
     raise AssertionError("the loop ends with Ended")
-
-
-def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
-    """Write the model; when training was not cut short, fit what comes after the weights and score it."""
-    saving.load_best(plan, job)
-    set_training(job.head, False)
-    parts = plan.prepared.parts
-    if ended.status == "finished":
-        yield Preparing(stage="fitting what follows the training", done=0, total=1)
-        with torch.random.fork_rng():
-            job.head.conclude(parts["train"], parts.get("validation", []), forward_with(job.head, job.device))
-    elif type(job.head).conclude is not Head.conclude:
-        words = "stopped before what follows the training (thresholds, a ranker) was fitted: a resumed run fits it"
-        yield Noted(step=job.state.step, severity="note", message=words)
-    yield saving.save_model(plan, job)
-    if ended.status == "finished":
-        yield Preparing(stage="scoring", done=0, total=1)
-        report = _final_report(plan, job)
-        plan.folder.write("report.json", report.to_json())
-        plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
-        checkpoints.prune(plan.folder.checkpoints, keep=2)
 
 
 def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     spec = plan.spec
     torch.manual_seed(spec.seed)  # the new layers of the head
     device = choose_device(spec.device, spec.precision)
-    yield Preparing(stage="loading the model", done=0, total=1)
-    head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
-    adapters.freeze(head, spec.freeze)
-    if spec.lora is not None:
-        lora = spec.lora
-        adapters.add_lora(
-            head, adapters.LoraSettings(rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
-        )
+    yield Preparing(stage=OPENING, done=0, total=1)
+    with at_once(plan.control):
+        head = _make_head(plan)
     train_examples = plan.prepared.parts["train"]
     features = yield from _encode(plan, head, train_examples)
     job = Job(
@@ -133,51 +111,35 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     return job
 
 
+def _make_head(plan: Plan) -> Head:
+    head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
+    adapters.freeze(head, plan.spec.freeze)
+    if plan.spec.lora is not None:
+        lora = plan.spec.lora
+        adapters.add_lora(
+            head, adapters.LoraSettings(rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
+        )
+    return head
+
+
 def _encode(plan: Plan, head: Head, examples: Sequence[Example]) -> Generator[Event, None, FeatureSet]:
     encoded: list[list[Feature]] = []
     for start in range(0, len(examples), CHUNK):
-        if plan.control.stopping:
-            raise Stop
+        plan.control.heed()
         encoded.extend(head.encode(examples[start : start + CHUNK], training=True))
         yield Preparing(stage="encoding", done=min(start + CHUNK, len(examples)), total=len(examples))
     return FeatureSet.build(encoded)
 
 
 def _evaluate(plan: Plan, head: Head, device: Device) -> Generator[Preparing, None, dict[str, float]]:
-    """Validation scores; an interrupt ends it between two batches."""
-
-    def heed() -> None:
-        if plan.control.stopping:
-            raise Stop
-
+    """Validation scores."""
     examples = plan.prepared.parts["validation"]
     predictions: list[Any] = []
-    for prediction in head.predict(examples, forward_with(head, device, checkpoint=heed)):
+    for prediction in predict(plan, head, device, examples):
         predictions.append(prediction)
         if len(predictions) % CHUNK == 0:
             yield Preparing(stage="evaluating", done=len(predictions), total=len(examples))
     return plan.task.metrics(plan.prepared.inventory).scores(examples, predictions)
-
-
-def _final_report(plan: Plan, job: Job) -> Report:
-    """Scores on the test data, or on the validation data with a word of caution."""
-    prepared = plan.prepared
-    part: Part = "test" if prepared.parts.get("test") else "validation"
-    notes = []
-    if part == "validation":
-        notes.append("these are the examples that chose the best checkpoint, so the scores are a little too good")
-    examples = prepared.parts[part]
-    model = Model(plan.folder.path, plan.task, job.head, prepared.inventory, job.device)
-    return make_report(
-        run=plan.folder.name,
-        task=plan.task,
-        inventory=prepared.inventory,
-        data=part,
-        examples=examples,
-        predictions=list(model.predict(examples)),
-        train=prepared.parts["train"],
-        notes=notes,
-    )
 
 
 def _rescue(plan: Plan, job: Job) -> Iterator[Event]:

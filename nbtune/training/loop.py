@@ -14,16 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbtune.control import Stop
 from nbtune.events import Adjusted, Ended, Evaluated, Event, Paused, Resumed, Started, Stepped
 from nbtune.tasks.head import Batch, Head
 from nbtune.training import adapters, optimizers
 from nbtune.training.batches import collate, epoch_batches
 from nbtune.training.job import Job
 from nbtune.training.losses import Window
-
-
-class Stop(Exception):  # noqa: N818  # not an error: `control.stop` was heard in the middle of an evaluation
-    """Raised by an evaluation that was told to stop."""
 
 
 def train(job: Job) -> Iterator[Event]:
@@ -41,6 +38,8 @@ def train(job: Job) -> Iterator[Event]:
     try:
         if job.state.step and _due(job):  # a checkpoint from between a step and its evaluation
             yield from _evaluate(job)
+        if _out_of_patience(job):  # a checkpoint from between the last evaluation and the end
+            reason = _patience_ended(job)
         while job.state.epoch < job.settings.epochs and reason == "all epochs done":
             for rows in _steps_of_epoch(job):
                 yield from _heed(job)
@@ -51,11 +50,11 @@ def train(job: Job) -> Iterator[Event]:
                 if _due(job):
                     yield from _evaluate(job)
                     if _out_of_patience(job):
-                        reason = f"no better {job.metrics.headline} in {job.settings.patience} evaluations"
+                        reason = _patience_ended(job)
                         break
             else:
                 job.state.epoch, job.state.position = job.state.epoch + 1, 0
-    except (KeyboardInterrupt, Stop):
+    except Stop:  # in an evaluation; a bare KeyboardInterrupt may strike inside a step, and goes through
         reason = "stopped"
     last = window.close()
     if last is not None:
@@ -134,10 +133,6 @@ def _backward(job: Job, batch: Batch, share: float) -> Tensor:
 
 def _heed(job: Job) -> Iterator[Event]:
     """Act on what `control` was asked for since the last step."""
-    rate = job.control.take_learning_rate()
-    if rate is not None:
-        old = optimizers.set_peak(job.optimizer, job.schedule, rate)
-        yield Adjusted(step=job.state.step, setting="learning_rate", old=old, new=rate)
     if job.control.paused:
         yield Paused(step=job.state.step, time=time.time())
         # in slices, so that an interrupt of the kernel is heard while waiting
@@ -145,6 +140,10 @@ def _heed(job: Job) -> Iterator[Event]:
             pass
         if not job.control.stopping:
             yield Resumed(step=job.state.step, time=time.time())
+    rate = job.control.take_learning_rate()  # after the pause, in which it may have been asked for
+    if rate is not None:
+        old = optimizers.set_peak(job.optimizer, job.schedule, rate)
+        yield Adjusted(step=job.state.step, setting="learning_rate", old=old, new=rate)
 
 
 def _due(job: Job) -> bool:
@@ -184,3 +183,7 @@ def _evaluate(job: Job) -> Iterator[Event]:
 def _out_of_patience(job: Job) -> bool:
     patience = job.settings.patience
     return patience is not None and job.state.evaluations_since_best >= patience
+
+
+def _patience_ended(job: Job) -> str:
+    return f"no better {job.metrics.headline} in {job.settings.patience} evaluations"
