@@ -52,7 +52,7 @@ def _may_be_refused(event: Event) -> bool:
     """Whether it may still turn out that a setting does not fit the model: the cell itself must say so."""
     from nbtune.running.runner import OPENING
 
-    return isinstance(event, Prepared) or (isinstance(event, Preparing) and event.stage == OPENING)
+    return isinstance(event, (Prepared, Ended)) or (isinstance(event, Preparing) and event.stage == OPENING)
 
 
 def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], *, guarded: bool) -> Iterator[Event]:

@@ -70,6 +70,8 @@ def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
     for event in train(job):
         if isinstance(event, Ended):
             if event.status == "stopped":
+                if event.step == 0:
+                    raise Stop  # a model that has learned nothing is none
                 yield whole(plan.control, schedule.save)
             return event
         yield event
