@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 SETTINGS = "epochs=2 batch_size=8 max_length=16 validation_fraction=0.25 evaluate_every=2"
 PREPARATION = """
@@ -42,51 +41,11 @@ reviews = [{"text": f"{word} {thing}", "label": label} for label in words for wo
 """
 
 
-class Kernel:
-    """A kernel, its cells, and what they put out."""
-
-    def __init__(self) -> None:
-        self.manager, self.client = start_new_kernel(kernel_name="python3")
-        self._asked = ""
-
-    def begin(self, source: str) -> None:
-        self._asked = self.client.execute(source)
-
-    def until(self, said: str) -> None:
-        """Wait until the cell has said something."""
-        while True:
-            message = self.client.get_iopub_msg(timeout=60)
-            assert message["msg_type"] != "error", message["content"]
-            if said in str(message["content"]):
-                return
-
-    def ended(self) -> list[dict[str, Any]]:
-        """The messages until the cell is done; the last is its reply."""
-        messages: list[dict[str, Any]] = []
-        while True:
-            message = self.client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") != self._asked:
-                continue
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return messages
-            messages.append(message)
-
-    def cell(self, source: str) -> str:
-        """What a cell that must succeed prints."""
-        self.begin(source)
-        messages = self.ended()
-        assert not [each["content"] for each in messages if each["msg_type"] == "error"]
-        return "".join(each["content"]["text"] for each in messages if each["msg_type"] == "stream").strip()
-
-    def press(self) -> None:
-        self.manager.interrupt_kernel()
-
-
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+def kernel(tmp_path_factory: pytest.TempPathFactory, start_kernel: Any) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NBTUNE_RUNS_DIR", str(tmp_path_factory.mktemp("runs")))
-        kernel = Kernel()
+        kernel = start_kernel()
     kernel.cell(PREPARATION)
     yield kernel
     kernel.client.stop_channels()
@@ -94,7 +53,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 
 @pytest.fixture
-def train(kernel: Kernel, tiny_model: str) -> Callable[[str], str]:
+def train(kernel: Any, tiny_model: str) -> Callable[[str], str]:
     """The cell that trains a run of a name."""
     return lambda name: f"run = %finetune classification --data reviews --name {name} --model {tiny_model} {SETTINGS}"
 
@@ -116,7 +75,7 @@ STAGES = {
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_one_press_ends_the_cell_with_a_run(kernel: Kernel, train: Callable[[str], str], stage: str) -> None:
+def test_one_press_ends_the_cell_with_a_run(kernel: Any, train: Callable[[str], str], stage: str) -> None:
     where, name, predicts = STAGES[stage]
     run = stage.replace(" ", "-")
     kernel.cell(f"hold({where}, {name!r})")
@@ -135,7 +94,7 @@ def test_one_press_ends_the_cell_with_a_run(kernel: Kernel, train: Callable[[str
     assert kernel.cell("print(run.resume(watchers=[]).status)") == "finished"
 
 
-def test_a_press_while_the_data_is_read_leaves_nothing_and_says_so(kernel: Kernel, train: Callable[[str], str]) -> None:
+def test_a_press_while_the_data_is_read_leaves_nothing_and_says_so(kernel: Any, train: Callable[[str], str]) -> None:
     kernel.cell("hold(prepare, 'check')")
     kernel.begin(train("unread"))
     kernel.until("at work")
@@ -147,7 +106,7 @@ def test_a_press_while_the_data_is_read_leaves_nothing_and_says_so(kernel: Kerne
     assert kernel.cell("print('unread' in set(nbtune.runs().name))") == "False"
 
 
-def test_the_second_press_raises_at_once(kernel: Kernel, train: Callable[[str], str]) -> None:
+def test_the_second_press_raises_at_once(kernel: Any, train: Callable[[str], str]) -> None:
     kernel.cell("""
 def heard():
     if stopping():
@@ -171,7 +130,7 @@ hold(SequenceHead, "loss", until=heard)""")
 
 
 @pytest.mark.parametrize("magic", ["%evaluate done", '%predict done "a great film"'])
-def test_a_press_ends_scoring_and_predicting(kernel: Kernel, train: Callable[[str], str], magic: str) -> None:
+def test_a_press_ends_scoring_and_predicting(kernel: Any, train: Callable[[str], str], magic: str) -> None:
     kernel.cell(f"if 'done' not in set(nbtune.runs().name):\n    {train('done')}")
     kernel.cell("hold(SequenceHead, 'outputs')")
     kernel.begin(magic)
@@ -185,7 +144,7 @@ def test_a_press_ends_scoring_and_predicting(kernel: Kernel, train: Callable[[st
     )
 
 
-def test_the_key_is_given_back(kernel: Kernel) -> None:
+def test_the_key_is_given_back(kernel: Any) -> None:
     kernel.begin("print('at work', flush=True)\nwhile True: time.sleep(0.005)")
     kernel.until("at work")
     kernel.press()
@@ -195,7 +154,7 @@ def test_the_key_is_given_back(kernel: Kernel) -> None:
 # --- behind the cell
 
 
-def test_a_run_behind_the_cell_leaves_the_kernel_free(kernel: Kernel, tiny_model: str) -> None:
+def test_a_run_behind_the_cell_leaves_the_kernel_free(kernel: Any, tiny_model: str) -> None:
     kernel.begin(
         f"%%finetune far << classification --data reviews --name far --background\nmodel = {tiny_model!r}\n"
         "epochs = 100_000\nbatch_size = 8\nmax_length = 16\nvalidation_fraction = 0.25\nevaluate_every = 1_000"
@@ -229,7 +188,7 @@ def test_a_run_behind_the_cell_leaves_the_kernel_free(kernel: Kernel, tiny_model
     assert "is not training in this kernel" in error_of(_failing(kernel, "%nbtune pause far"))["evalue"]
 
 
-def test_what_fails_behind_the_cell_is_shown_in_its_cell(kernel: Kernel, train: Callable[[str], str]) -> None:
+def test_what_fails_behind_the_cell_is_shown_in_its_cell(kernel: Any, train: Callable[[str], str]) -> None:
     kernel.cell("""
 def broken(head, batch, original=SequenceHead.loss):
     SequenceHead.loss = original
@@ -243,17 +202,15 @@ SequenceHead.loss = broken""")
     assert "in the head" in str(kernel.ended())
 
 
-def _failing(kernel: Kernel, source: str) -> list[dict[str, Any]]:
+def _failing(kernel: Any, source: str) -> list[dict[str, Any]]:
     kernel.begin(source)
     return kernel.ended()
 
 
-def test_a_kernel_that_is_shut_down_stops_and_saves(
-    tiny_model: str, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kernel_that_is_shut_down_stops_and_saves(tiny_model: str, runs_dir: Path, start_kernel: Any) -> None:
     import nbtune
 
-    kernel = Kernel()
+    kernel = start_kernel()
     kernel.manager.shutdown_wait_time = 60.0
     kernel.cell(PREPARATION)
     kernel.cell(
