@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from nbtune.running.memory import give_back
 
 EXIT_SECONDS = 10.0
 """How long the end of the process waits for a run to stop and save. Jupyter itself waits less before it kills."""
+SWITCH_SECONDS = 0.001
+"""How long the training may hold the interpreter while another thread waits for it; python's own is 0.005."""
 
 _lock = threading.Lock()
 _current: Training | None = None
@@ -48,6 +51,9 @@ class Training:
         atexit.register(self._end_with_process)
 
         def all_of_it() -> None:
+            usual = sys.getswitchinterval()
+            # a cell takes the interpreter lock several times, and each time waits this long for busy Python
+            sys.setswitchinterval(min(usual, SWITCH_SECONDS))
             try:
                 work()
             except BaseException as error:
@@ -56,6 +62,7 @@ class Training:
                 with contextlib.suppress(Exception):
                     failed(error)
             finally:
+                sys.setswitchinterval(usual)
                 give_back()
                 self.end()
                 atexit.unregister(self._end_with_process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import gc
@@ -13,10 +14,11 @@ def give_back() -> None:
     """Collect garbage, empty the device's cache, and return freed pages to the system."""
     gc.collect()  # modules, schedules and optimizers refer to each other in circles
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch is not None and torch.backends.mps.is_available():
-        torch.mps.empty_cache()
+    with contextlib.suppress(RuntimeError):  # a device that has failed answers nothing else from then on
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        elif torch is not None and torch.backends.mps.is_available():
+            torch.mps.empty_cache()
     trim = _trim()
     if trim is not None:
         trim(0)
