@@ -63,23 +63,27 @@ def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], *, guarded: bool) -
     plugins = registry().watchers(run, plan.control)
     others = _Guarded((*watchers, *plugins) if guarded else plugins)
     direct = () if guarded else tuple(watchers)
-    begun, step = plan.resume, 0
+    begun, ended, step = plan.resume, False, 0
     try:
         for event in execute(plan):
-            begun, step = begun or isinstance(event, Started), getattr(event, "step", step)
+            begun, ended = begun or isinstance(event, Started), isinstance(event, Ended)
+            step = getattr(event, "step", step)
             plan.folder.log(event)
             tell((*direct, others), event)
             for note in others.take_notes():
                 plan.folder.log(note)
                 tell(direct, note)
             yield event
-    except NbtuneError:
+    except (NbtuneError, KeyboardInterrupt) as error:
         if not begun:  # nothing was learned: the name is free again
             plan.folder.remove()
+        elif isinstance(error, KeyboardInterrupt):
+            reason = "interrupted twice: what was learned since the newest checkpoint is lost"
+            plan.folder.log(Ended(status="stopped", step=step, reason=reason, seconds=0.0))
         raise
-    except KeyboardInterrupt:
-        reason = "interrupted twice: what was learned since the newest checkpoint is lost"
-        plan.folder.log(Ended(status="stopped", step=step, reason=reason, seconds=0.0))
+    except Exception as error:
+        if guarded and not ended:  # a full disk, say; in a cell the display is told by who called
+            others.on_event(Ended(status="failed", step=step, reason=str(error), seconds=0.0))
         raise
 
 

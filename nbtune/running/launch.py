@@ -62,7 +62,7 @@ def finetune(
     """
     heard = control or Control()
     sources = {"data": data, "validation": validation, "test": test}
-    with _attended(heard):
+    with _attended(heard, "stopped before there was a run; nothing was written"):
         plan = _checked(task, sources, settings, watchers, heard, namespace=namespace, overwrite=overwrite)
         return drive(plan, watchers, in_background=background)
 
@@ -76,18 +76,18 @@ def resume(
         RunError: the run has finished, or what it needs is missing.
     """
     heard = control or Control()
-    with _attended(heard):
+    with _attended(heard, f"stopped before the run {run.name!r} went on; it is as it was"):
         return drive(_found_again(run, heard), watchers, in_background=background)
 
 
 @contextlib.contextmanager
-def _attended(control: Control) -> Iterator[None]:
+def _attended(control: Control, too_early: str) -> Iterator[None]:
     """Hear the interrupt key, and give back what a traceback would keep in memory."""
     try:
         with interrupts.heard_by(control):
             yield
     except Stop:
-        raise Interrupted("stopped before there was a run; nothing was written", "start it again when ready") from None
+        raise Interrupted(too_early, "start it again when ready") from None
     except BaseException as error:
         release(error)
         raise

@@ -150,7 +150,7 @@ def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
         return
     try:
         saving.load_best(plan, job)
-        saved = saving.save_model(plan, job)
+        saved = whole(plan.control, saving.save_model, plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")
     else:

@@ -192,6 +192,24 @@ def test_a_bug_keeps_its_lines_but_no_model(behind: Any, monkeypatch: pytest.Mon
     assert "ZeroDivisionError: in the head" in seen.events[-1].message
 
 
+def test_a_disk_that_fails_behind_the_cell_is_shown_as_the_end(behind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbtune.running.folder import RunFolder
+
+    original = RunFolder.log
+
+    def log(folder: RunFolder, event: Event) -> None:
+        if isinstance(event, Stepped):
+            raise OSError("no space left on device")
+        original(folder, event)
+
+    monkeypatch.setattr(RunFolder, "log", log)
+    run, seen = behind()
+    with pytest.raises(OSError, match="no space left"):
+        run.wait()
+    ended = next(event for event in seen.events if isinstance(event, Ended))
+    assert (ended.status, ended.reason) == ("failed", "no space left on device")
+
+
 def test_a_display_that_fails_behind_the_cell_ends_nothing(fit: Fit) -> None:
     class Fails:
         def on_event(self, event: Event) -> None:

@@ -99,6 +99,26 @@ def test_loading_the_model_is_cut_in_the_middle(fit: Fit, monkeypatch: pytest.Mo
     assert reached == []
 
 
+def test_two_presses_before_the_first_step_free_the_name(fit: Fit, record: Any, runs_dir: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(watchers=[record(at("encoding", times=2))])
+    assert list(runs_dir.iterdir()) == []
+
+
+def test_a_press_before_a_run_goes_on_leaves_it_as_it_was(
+    fit: Fit, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nbtune.running import snapshot
+
+    control = Control()
+    run = fit(watchers=[record(lambda event: control.stop() if isinstance(event, Stepped) else None)], control=control)
+    before = list(run.events())
+    inside(monkeypatch, snapshot, "fingerprint")
+    with pytest.raises(Interrupted, match="before the run 'first' went on; it is as it was"):
+        run.resume()
+    assert list(run.events()) == before
+
+
 # --- while it learns
 
 
