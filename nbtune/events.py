@@ -84,11 +84,15 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """Something was written to the run's folder. `path` is relative to it."""
+    """Something is kept in the run's folder. `path` is relative to it.
+
+    The model has been written, in `seconds`. A checkpoint has been taken, and training stood still for it for
+    `seconds`; it is written beside the training, and a `Noted` follows where that fails.
+    """
 
     step: int
     path: str
-    kind: Literal["checkpoint", "best", "model"]
+    kind: Literal["checkpoint", "model"]
     seconds: float
 
 

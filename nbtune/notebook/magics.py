@@ -117,22 +117,19 @@ class Nbtune(Magics):
             ("in the cell", parse_body(body)),
         )
         resumed, background = typed.get("resume"), "background" in typed.switches
+        for part in ("data", "validation", "test"):
+            if part in settings:
+                settings[part] = from_variables(settings[part], names)
         if resumed is not None:
-            if settings or "task" in typed.values:
-                raise SpecError("--resume goes on with the run's own settings", "leave the other settings out")
             past = _load(resumed, names)
-            return self._watched(
-                typed, lambda watchers: past.resume(watchers=watchers, background=background), past.events()
-            )
+            given = {"task": typed.get("task"), "namespace": names, "background": background, **settings}
+            return self._watched(typed, lambda watchers: past.resume(watchers=watchers, **given), past.events())
         if "task" not in typed.values:
             raise SpecError("%finetune needs a task", f"such as: %finetune ner --data DATA; {_task_list()}")
         if "data" not in settings:
             raise SpecError(
                 "there is no data to learn from", "add --data: a DataFrame, a file, sample:NAME or hub:NAME"
             )
-        for part in ("data", "validation", "test"):
-            if part in settings:
-                settings[part] = from_variables(settings[part], names)
         task = typed.values["task"]
 
         def work(watchers: list[Display]) -> Any:

@@ -46,8 +46,11 @@ class Training:
         if self._ended.wait(timeout) and self.error is not None:
             raise self.error
 
-    def go_on_in_thread(self, work: Callable[[], None], failed: Callable[[BaseException], None]) -> None:
-        """Do the rest of the work in a thread. Its error is kept for `wait`, after `failed` was told."""
+    def go_on_in_thread(
+        self, work: Callable[[], None], failed: Callable[[BaseException], None], held: contextlib.ExitStack
+    ) -> None:
+        """Do the rest of the work in a thread, and let go of what is `held` after it. Its error is kept for `wait`,
+        after `failed` was told."""
         atexit.register(self._end_with_process)
 
         def all_of_it() -> None:
@@ -63,6 +66,7 @@ class Training:
                     failed(error)
             finally:
                 sys.setswitchinterval(usual)
+                held.close()
                 give_back()
                 self.end()
                 atexit.unregister(self._end_with_process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from nbtune.running.plan import Plan
 
 
-def drive(plan: Plan, watchers: Sequence[Watcher], *, in_background: bool) -> Run:
-    """Pull the events to the end; in the background so far that the model is open, and the rest in a thread.
+def drive(
+    plan: Plan, watchers: Sequence[Watcher], held: contextlib.ExitStack, *, in_background: bool, begun: bool
+) -> Run:
+    """Pull the events to the end; in the background so far that the model is open, and the rest in a thread, which
+    takes over what is `held` (the lock of the folder). `begun`: the run stays, whatever happens.
 
     Raises:
         RunError: another run is training in this process.
@@ -25,7 +29,7 @@ def drive(plan: Plan, watchers: Sequence[Watcher], *, in_background: bool) -> Ru
     training = background.begin(plan.folder.path, plan.control)
     free_all()  # models that were opened to predict are opened again on use: their memory is needed here
     run = Run(plan.folder, trust_remote_code=plan.spec.trust_remote_code, training=training)
-    told = _told(plan, run, watchers, guarded=in_background)
+    told = _told(plan, run, watchers, begun, guarded=in_background)
 
     def rest() -> None:
         for _ in told:
@@ -33,7 +37,7 @@ def drive(plan: Plan, watchers: Sequence[Watcher], *, in_background: bool) -> Ru
 
     try:
         if in_background and any(not _may_be_refused(event) for event in told):
-            training.go_on_in_thread(rest, lambda error: _tell_failure(watchers, error))
+            training.go_on_in_thread(rest, lambda error: _tell_failure(watchers, error), held.pop_all())
             return run
         rest()
     except BaseException:
@@ -56,24 +60,26 @@ def _may_be_refused(event: Event) -> bool:
     return isinstance(event, (Prepared, Ended)) or (isinstance(event, Preparing) and event.stage == OPENING)
 
 
-def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], *, guarded: bool) -> Iterator[Event]:
+def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], begun: bool, *, guarded: bool) -> Iterator[Event]:
     """The events, each written down and shown. `guarded`: a display that fails behind the cell ends nothing."""
     from nbtune.running.runner import execute
 
     plugins = registry().watchers(run, plan.control)
     others = _Guarded((*watchers, *plugins) if guarded else plugins)
-    direct = () if guarded else tuple(watchers)
-    begun, ended, step = plan.resume, False, 0
+    everybody = (others,) if guarded else (*watchers, others)
+    ended, step = False, 0
     try:
-        for event in execute(plan):
-            begun, ended = begun or isinstance(event, Started), isinstance(event, Ended)
-            step = getattr(event, "step", step)
-            plan.folder.log(event)
-            tell((*direct, others), event)
-            for note in others.take_notes():
-                plan.folder.log(note)
-                tell(direct, note)
-            yield event
+        # closed here, so that nothing is written any more when the run is let go of
+        with contextlib.closing(execute(plan)) as events:
+            for event in events:
+                begun, ended = begun or isinstance(event, Started), isinstance(event, Ended)
+                step = getattr(event, "step", step)
+                _log(plan, event, everybody)
+                tell(everybody, event)
+                for note in others.take_notes():
+                    _log(plan, note, everybody)
+                    tell(everybody[:-1], note)
+                yield event
     except (NbtuneError, KeyboardInterrupt) as error:
         if not begun:  # nothing was learned: the name is free again
             plan.folder.remove()
@@ -85,6 +91,12 @@ def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], *, guarded: bool) -
         if guarded and not ended:  # a full disk, say; in a cell the display is told by who called
             others.on_event(Ended(status="failed", step=step, reason=str(error), seconds=0.0))
         raise
+
+
+def _log(plan: Plan, event: Event, everybody: Iterable[Watcher]) -> None:
+    trouble = plan.folder.log(event)
+    if trouble:
+        tell(everybody, Noted(step=getattr(event, "step", 0), severity="warning", message=trouble))
 
 
 def _tell_failure(watchers: Iterable[Watcher], error: BaseException) -> None:

@@ -15,7 +15,6 @@ from nbtune.running import card, saving
 from nbtune.running.interrupts import at_once, between_batches, whole
 from nbtune.running.plan import Plan
 from nbtune.tasks.head import Head
-from nbtune.training import checkpoints
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device
 from nbtune.training.job import Job
@@ -25,34 +24,26 @@ from nbtune.values import Example, Part
 
 def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it. Gives how the
-    run ended after all: a stop in here leaves a model, and a checkpoint from which a resumed run does the rest."""
-    schedule = saving.Checkpoints(plan, job)
-    saving.load_best(plan, job)
+    run ended after all: a stop in here leaves a model, and a resumed run does the rest from the last checkpoint."""
+    job.load_best()
     set_training(job.head, False)
-    kept = ended.status == "stopped"  # its checkpoint was written
-    if not kept:
+    if ended.status == "finished":
         yield Preparing(stage="fitting what follows the training", done=0, total=1)
         if not _conclude(plan, job):
             ended = replace(ended, status="stopped", reason="stopped while fitting what follows the training")
     if ended.status == "stopped" and type(job.head).conclude is not Head.conclude:
         words = "stopped before what follows the training (thresholds, a ranker) was fitted: a resumed run fits it"
         yield Noted(step=job.state.step, severity="note", message=words)
-    merging = plan.spec.lora is not None and plan.spec.lora.merge  # after which there are no adapters left to keep
-    if not kept and (merging or ended.status == "stopped"):
-        kept = True
-        yield whole(plan.control, schedule.save)
     yield whole(plan.control, saving.save_model, plan, job)
     if ended.status == "finished":
         yield Preparing(stage="scoring", done=0, total=1)
         try:
             report = _final_report(plan, job)
         except Stop:
-            if not kept:
-                yield whole(plan.control, schedule.save)
             return replace(ended, status="stopped", reason="stopped while scoring: a resumed run makes the report")
-        plan.folder.write("report.json", report.to_json())
-        plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
-        checkpoints.prune(plan.folder.checkpoints, keep=2)
+        with plan.folder.writing("the report"):
+            plan.folder.write("report.json", report.to_json())
+            plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
     return ended
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import time
 import tomllib
@@ -12,13 +14,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbtune import events
 from nbtune.errors import RunError, SpecError, did_you_mean
-from nbtune.events import Ended, Event, Preparing
+from nbtune.events import Ended, Event
+from nbtune.running import locks
+from nbtune.running.disk import is_of_the_disk, reason_of, settled, write_atomically
+from nbtune.running.log import EventLog
 from nbtune.running.spec import RunSpec, read_spec, write_spec
 
 MARKER = "spec.toml"
-"""A folder with this file is a run."""
+"""A folder with this file is a run: it is written last of what a run begins with."""
+
+_BEGINNINGS = re.compile(r"\.lock|data|data\.json|environment\.json|\..*\.tmp")
+"""What a folder holds that was killed before it became a run."""
 
 
 class RunFolder:
@@ -26,6 +33,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.event_log = EventLog(path / "events.jsonl")
 
     @property
     def name(self) -> str:
@@ -33,15 +41,14 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        return self.path / "model"
+        return settled(self.path / "model")
 
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    @property
-    def best(self) -> Path:
-        return self.path / "checkpoints" / "best.safetensors"
+    def is_run(self) -> bool:
+        return (self.path / MARKER).is_file()
 
     def spec(self) -> RunSpec:
         return read_spec((self.path / MARKER).read_text(encoding="utf-8"))
@@ -61,30 +68,38 @@ class RunFolder:
         path = self.path / name
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def log(self, event: Event) -> None:
-        """Append an event; progress that is only for the eye is left out."""
-        if isinstance(event, Preparing):
-            return
-        with open(self.path / "events.jsonl", "a", encoding="utf-8") as file:
-            file.write(events.to_json(event) + "\n")
+    def log(self, event: Event) -> str:
+        """Append an event; as `EventLog.write`."""
+        return self.event_log.write(event)
 
     def events(self) -> Iterator[Event]:
-        """The events so far. A last line cut short by a power cut is passed over."""
-        path = self.path / "events.jsonl"
-        if not path.is_file():
-            return
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n"):
-                    yield events.from_json(line)
+        """The events so far."""
+        return self.event_log.read()
 
     def status(self) -> str:
-        """`finished`, `stopped`, `failed`, or `unfinished` where the run has not said how it ended."""
+        """`finished`, `stopped`, `failed`; where the run has not said how it ended, `running` while somebody trains in
+        it, else `unfinished`."""
         last = next(iter(deque(self.events(), maxlen=1)), None)
-        return last.status if isinstance(last, Ended) else "unfinished"
+        if isinstance(last, Ended):
+            return last.status
+        return "running" if locks.is_held(self.path) else "unfinished"
+
+    @contextlib.contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Turn what the disk refuses inside the block into a `RunError` that says what to do."""
+        try:
+            yield
+        except Exception as error:
+            if not is_of_the_disk(error):
+                raise
+            raise RunError(
+                f"{what} of the run {self.name!r} cannot be written: {reason_of(error, self.path)}",
+                f"free some space or see to the disk; nbtune.load({self.name!r}).resume() then goes on from the last "
+                "checkpoint",
+            ) from None
 
     def remove(self) -> None:
-        shutil.rmtree(self.path)
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def runs_dir() -> Path:
@@ -133,22 +148,33 @@ def create(name: str | None, task: str, *, overwrite: bool = False) -> RunFolder
         if name is None:
             return _next_free(root, task)
         path = root / name
-        if overwrite and path.exists():
-            if not (path / MARKER).is_file():
-                raise RunError(f"{path} is not a run, so it is not overwritten", "choose another name")
-            shutil.rmtree(path)
-        path.mkdir()
+        if path.exists():
+            _make_room(path, overwrite)
+        path.mkdir(exist_ok=True)
     except FileExistsError:
-        raise RunError(
-            f"there is already a run named {name!r}",
-            f"choose another name, open it with nbtune.load({name!r}), or say overwrite = true",
-        ) from None
+        raise taken(name or "") from None
     except OSError as error:
         raise RunError(
             f"the runs folder {str(root)!r} cannot be written: {error.strerror}",
             "set NBTUNE_RUNS_DIR to a folder of yours",
         ) from error
     return RunFolder(path)
+
+
+def taken(name: str) -> RunError:
+    """The refusal to train under a name that is in use."""
+    path = runs_dir() / name
+    training = " and is being trained" if locks.is_held(path) else ""
+    return RunError(
+        f"there is already a run named {name!r}{training}",
+        f"choose another name, open it with nbtune.load({name!r}), or say overwrite = true",
+    )
+
+
+def is_taken(name: str) -> bool:
+    """Whether a run of this name would have to be overwritten."""
+    path = runs_dir() / name
+    return path.exists() and not _never_began(path)
 
 
 def find(name: str | Path) -> RunFolder:
@@ -174,14 +200,26 @@ def all_runs() -> list[RunFolder]:
     return sorted(found, key=lambda folder: (folder.path / MARKER).stat().st_ctime)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file so that a crash leaves the old or the new one."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(aside, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+def _never_began(path: Path) -> bool:
+    return path.is_dir() and all(_BEGINNINGS.fullmatch(entry.name) for entry in path.iterdir())
+
+
+def _make_room(path: Path, overwrite: bool) -> None:
+    """Empty a folder that may be used again.
+
+    Raises:
+        RunError: it may not be, or somebody trains in it.
+    """
+    if not _never_began(path):
+        if not overwrite:
+            raise taken(path.name)
+        if not (path / MARKER).is_file():
+            raise RunError(f"{path} is not a run, so it is not overwritten", "choose another name")
+    with locks.hold(path):
+        # the spec last: a kill leaves a run that can be overwritten again
+        entries = [entry for entry in path.iterdir() if entry.name != locks.LOCK]
+        for entry in sorted(entries, key=lambda entry: entry.name == MARKER):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _next_free(root: Path, task: str) -> RunFolder:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control, Stop
 from nbtune.errors import Interrupted, RunError, SpecError, release
+from nbtune.events import Prepared as PreparedEvent
 from nbtune.events import Preparing
 from nbtune.running import background as trainings
 from nbtune.running import folder as folders
-from nbtune.running import interrupts
+from nbtune.running import interrupts, locks
 from nbtune.running.driving import drive, tell
 from nbtune.running.folder import RunFolder
 from nbtune.running.memory import give_back
@@ -21,7 +22,6 @@ from nbtune.tasks.head import Recipe
 from nbtune.tasks.hookspecs import Watcher
 from nbtune.tasks.pretrained import Pretrained, pretrained
 from nbtune.tasks.registry import registry
-from nbtune.values import Part
 
 if TYPE_CHECKING:
     from nbtune.data.prepare import Prepared
@@ -62,22 +62,81 @@ def finetune(
     """
     heard = control or Control()
     sources = {"data": data, "validation": validation, "test": test}
-    with _attended(heard, "stopped before there was a run; nothing was written"):
+    with _attended(heard, "stopped before there was a run; nothing was written"), contextlib.ExitStack() as held:
         plan = _checked(task, sources, settings, watchers, heard, namespace=namespace, overwrite=overwrite)
-        return drive(plan, watchers, in_background=background)
+        held.enter_context(locks.hold(plan.folder.path))
+        if plan.folder.is_run():  # another kernel was faster
+            raise folders.taken(plan.folder.name)
+        interrupts.whole(heard, _begin, plan)
+        return drive(plan, watchers, held, in_background=background, begun=False)
 
 
 def resume(
-    run: Run, *, watchers: Sequence[Watcher] = (), control: Control | None = None, background: bool = False
+    run: Run,
+    *,
+    task: str | None = None,
+    data: Any = None,
+    validation: Any = None,
+    test: Any = None,
+    namespace: Mapping[str, Any] | None = None,
+    watchers: Sequence[Watcher] = (),
+    control: Control | None = None,
+    background: bool = False,
+    **settings: Any,
 ) -> Run:
     """Go on with a run that was stopped or cut off, from its newest whole checkpoint and the data it kept.
 
+    Nothing but the run is needed. What is given all the same (a task, data, settings) must be what the run has; only
+    `checkpoint_every` and `device` may be others.
+
     Raises:
-        RunError: the run has finished, or what it needs is missing.
+        RunError: the run has finished or is being trained; what it needs is missing or damaged; the data, a setting,
+            the base model or the format of the checkpoints is not what it was.
     """
     heard = control or Control()
-    with _attended(heard, f"stopped before the run {run.name!r} went on; it is as it was"):
-        return drive(_found_again(run, heard), watchers, in_background=background)
+    too_early = f"stopped before the run {run.name!r} went on; it is as it was"
+    parts = {"data": data, "validation": validation, "test": test}
+    trainings.refuse_second()
+    with _attended(heard, too_early), contextlib.ExitStack() as held:
+        held.enter_context(locks.hold(run.folder))
+        _import_libraries()
+        with interrupts.at_once(heard):
+            plan = _found_again(run, task, parts, namespace, heard, settings)
+        return drive(plan, watchers, held, in_background=background, begun=True)
+
+
+def _found_again(
+    run: Run,
+    task: str | None,
+    parts: Mapping[str, Any],
+    namespace: Mapping[str, Any] | None,
+    control: Control,
+    settings: Mapping[str, Any],
+) -> Plan:
+    """The plan of a run, from what its folder kept."""
+    from nbtune.running import resuming
+
+    folder = RunFolder(run.folder)
+    status, spec = folder.status(), folder.spec()
+    if status == "finished":
+        words = f"the run {run.name!r} has finished"
+        raise RunError(words, "start a new run, with this one's model_path as its model")
+    if task not in (None, spec.task):
+        raise RunError(f"the run {run.name!r} learns {spec.task!r}, not {task!r}", "leave the task out")
+    configured = registry().task(spec.task).configured(spec.options)
+    given = {**_given(settings), "trust_remote_code": settings.get("trust_remote_code") or run.trusted}
+    spec = resuming.spec_with(folder, configured, given)
+    base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
+    prepared = resuming.kept_data(folder, configured)
+    if parts["data"] is not None:
+        again = _prepare(spec, configured, given.get("columns") or spec.columns, namespace, **parts)
+        resuming.refuse_other_data(run.name, prepared.raw, again.raw)
+    resuming.refuse_other_making(folder, spec, base)
+    # killed before it had told of its data: there is nothing to go on from
+    begun = any(isinstance(event, PreparedEvent) for event in folder.events())
+    if not begun:
+        folder.event_log.cut(0)
+    return _plan(spec, configured, base, _recipe(spec, base), prepared, folder, control, resume=begun)
 
 
 @contextlib.contextmanager
@@ -109,7 +168,6 @@ def _checked(
     spec, configured = make_spec(registry().task(task), _given(settings))
     trainings.refuse_second()
     _import_libraries()
-    from nbtune.data.prepare import prepare
 
     with interrupts.at_once(control):
         base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
@@ -117,35 +175,11 @@ def _checked(
         recipe = _recipe(spec, base)
         _refuse_taken(spec.name, overwrite)
         tell(watchers, Preparing(stage="reading the data", done=0, total=1))
-        prepared = prepare(
-            configured,
-            **sources,
-            columns=spec.columns,
-            bad_rows=spec.bad_rows,
-            validation_fraction=spec.validation_fraction,
-            test_fraction=spec.test_fraction,
-            seed=spec.seed,
-            namespace=namespace,
-        )
+        prepared = _prepare(spec, configured, spec.columns, namespace, **sources)
     folder = folders.create(spec.name, spec.task, overwrite=overwrite)
     described = {"data": prepared.data, **{part: _words(sources[part]) for part in ("validation", "test")}}
     spec = spec.model_copy(update={"name": folder.name, **described})
-    folder.write_spec(spec)
     return _plan(spec, configured, base, recipe, prepared, folder, control)
-
-
-def _found_again(run: Run, control: Control) -> Plan:
-    """The plan of a run, from what its folder kept."""
-    if run.status == "finished":
-        raise RunError(f"the run {run.name!r} has finished", "start a new run, with this one's model_path as its model")
-    trainings.refuse_second()
-    _import_libraries()
-    spec = run.spec
-    task = registry().task(spec.task).configured(spec.options)
-    with interrupts.at_once(control):
-        base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
-        prepared, recipe = _kept_data(run, task), _recipe(spec, base)
-    return _plan(spec, task, base, recipe, prepared, RunFolder(run.folder), control, resume=True)
 
 
 def _import_libraries() -> None:
@@ -155,6 +189,32 @@ def _import_libraries() -> None:
 
     import nbtune.data.prepare
     import nbtune.running.runner  # noqa: F401
+
+
+def _begin(plan: Plan) -> None:
+    """Keep what a resume needs; the spec last, because a folder with a spec is a run.
+
+    Raises:
+        RunError: it cannot be written; the name is free again.
+    """
+    from nbtune.running import environment, identity, snapshot
+
+    prepared, folder = plan.prepared, plan.folder
+    try:
+        with folder.writing("the data"):
+            content = {
+                "source": prepared.data,
+                "split": prepared.made_split,
+                "columns": dict(prepared.columns.names),
+                "parts": snapshot.write_examples(folder.path, prepared.raw),
+                "base": identity.base_digest(plan.base),
+            }
+            folder.write_json("data.json", content)
+            folder.write_json("environment.json", environment.describe())
+            folder.write_spec(plan.spec)
+    except RunError:
+        folder.remove()
+        raise
 
 
 def _plan(
@@ -187,28 +247,24 @@ def _recipe(spec: RunSpec, base: Pretrained) -> Recipe:
     )
 
 
-def _kept_data(run: Run, task: Task) -> Prepared:
-    from nbtune.data.prepare import Prepared
-    from nbtune.running.snapshot import fingerprint, read_examples
-    from nbtune.values import ColumnMap
+def _prepare(
+    spec: RunSpec,
+    task: Task,
+    columns: Mapping[str, Any],
+    namespace: Mapping[str, Any] | None,
+    **parts: Any,
+) -> Prepared:
+    from nbtune.data.prepare import prepare
 
-    content = RunFolder(run.folder).read_json("data.json")
-    parts: tuple[Part, ...] = ("train", "validation", "test")
-    raw = {part: examples for part in parts if (examples := read_examples(run.folder, part)) is not None}
-    if content is None or "train" not in raw:
-        raise RunError(f"the run {run.name!r} kept no data to go on with", "start a new run")
-    for part, examples in raw.items():
-        if fingerprint(examples) != content["parts"][part]["sha256"]:
-            raise RunError(f"the kept {part} data of {run.name!r} was changed", "start a new run")
-    inventory = task.inventory(raw["train"])
-    return Prepared(
-        parts={part: list(task.arrange(examples, inventory, part)) for part, examples in raw.items()},
-        raw=raw,
-        inventory=inventory,
-        columns=ColumnMap({k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}),
-        findings=(),
-        data=content["source"],
-        made_split=content["split"],
+    return prepare(
+        task,
+        **parts,
+        columns=columns,
+        bad_rows=spec.bad_rows,
+        validation_fraction=spec.validation_fraction,
+        test_fraction=spec.test_fraction,
+        seed=spec.seed,
+        namespace=namespace,
     )
 
 
@@ -219,11 +275,8 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_taken(name: str | None, overwrite: bool) -> None:
     """Say that a name is taken before the data is read; the folder itself is made after."""
-    if name is not None and not overwrite and (folders.runs_dir() / name).exists():
-        raise RunError(
-            f"there is already a run named {name!r}",
-            f"choose another name, open it with nbtune.load({name!r}), or say overwrite = true",
-        )
+    if name is not None and not overwrite and folders.is_taken(name):
+        raise folders.taken(name)
 
 
 def _words(source: Any) -> str:

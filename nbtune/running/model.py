@@ -12,7 +12,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from nbtune.errors import ModelError
-from nbtune.running.folder import write_atomically
+from nbtune.running.disk import replace_folder, settled, write_atomically
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Forward, Head, Recipe
 from nbtune.tasks.pretrained import Pretrained, hub_name, pretrained, quiet
@@ -22,6 +22,7 @@ from nbtune.training import adapters
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.loop import set_training
+from nbtune.training.tensor_files import sync
 from nbtune.values import Example, Inventory
 
 FORMAT = 1
@@ -88,9 +89,9 @@ def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: R
         "base": spec.model,
     }
     write_atomically(aside / _CARD, json.dumps(card, ensure_ascii=False, indent=1))
-    final = folder / "model"
-    shutil.rmtree(final, ignore_errors=True)
-    aside.rename(final)
+    for path in (*aside.rglob("*"), aside):
+        sync(path)
+    replace_folder(aside, folder / "model")
 
 
 def open_model(
@@ -107,7 +108,7 @@ def open_model(
     Raises:
         ModelError: there is none, or it is damaged or of another format.
     """
-    path = folder / "model"
+    path = settled(folder / "model")
     try:
         card = json.loads((path / _CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:

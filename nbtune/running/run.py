@@ -52,12 +52,17 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`running` (in this kernel), `finished`, `stopped`, `failed` or `unfinished`."""
+        """`finished`, `stopped`, `failed`, `running`, or `unfinished` where nobody trains any more."""
         if self._going() is not None:
             return "running"
         if self._training is not None and not self.folder.is_dir():
             return "failed"  # before anything was learned, so that its name is free again
         return self._folder.status()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether whoever opened the run lets code run that came with its model."""
+        return self._trust
 
     @property
     def control(self) -> Control:
@@ -194,8 +199,8 @@ class Run:
         return [html for html in drawn if html is not None]
 
     def resume(self, **further: Any) -> Run:
-        """Go on from the newest checkpoint of a run that was stopped or cut off. Takes `watchers`, `control`
-        and `background`."""
+        """Go on from the newest checkpoint of a run that was stopped or cut off; takes what
+        `nbtune.running.launch.resume` takes, and needs none of it."""
         from nbtune.running.launch import resume
 
         return resume(self, **further)

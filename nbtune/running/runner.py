@@ -14,19 +14,21 @@ import torch
 
 from nbtune.control import Stop
 from nbtune.data.encoding import FeatureSet
-from nbtune.errors import TrainingError
+from nbtune.errors import RunError, TrainingError
 from nbtune.events import Adjusted, Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
 from nbtune.events import Prepared as PreparedEvent
-from nbtune.running import environment, saving, snapshot
+from nbtune.running import saving
 from nbtune.running.finishing import keep, predict
 from nbtune.running.interrupts import at_once, whole
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
 from nbtune.training import adapters
+from nbtune.training.determinism import deterministic
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job, LoopSettings, LoopState
 from nbtune.training.loop import train
+from nbtune.training.randomness import seed_generators
 from nbtune.values import Example, Feature
 
 CHUNK = 500
@@ -35,7 +37,7 @@ OPENING = "loading the model"
 """The stage in which settings are refused that do not fit the model."""
 
 
-def execute(plan: Plan) -> Iterator[Event]:
+def execute(plan: Plan) -> Generator[Event, None, None]:
     """Train, keep the best, save and score. The last event is `Ended`, also where it then raises.
 
     Raises:
@@ -44,18 +46,20 @@ def execute(plan: Plan) -> Iterator[Event]:
     began = time.monotonic()
     job: Job | None = None
     try:
-        if not plan.resume:
-            _write_beginning(plan)
-            yield _prepared_event(plan)
-        job = yield from _make_job(plan)
-        ended = yield from _learn(plan, job)
-        ended = yield from keep(plan, job, ended)
+        with deterministic(plan.spec.deterministic):
+            if not plan.resume:
+                yield _prepared_event(plan)
+            job = yield from _make_job(plan)
+            with saving.Checkpoints(plan, job) as checkpoints:
+                ended = yield from _learn(job, checkpoints)
+                ended = yield from keep(plan, job, ended)
+                yield from checkpoints.settle()
     except Stop:
         yield _ended("stopped", f"stopped before {'training went on' if plan.resume else 'the first step'}", began)
         return
     except Exception as error:
-        failure = _out_of_memory(plan, error) if isinstance(error, torch.OutOfMemoryError) else error
-        if job is not None:
+        failure = _explained(plan, error)
+        if job is not None and not isinstance(failure, RunError):  # which says that nothing can be written
             yield from _rescue(plan, job)
         yield _ended("failed", str(getattr(failure, "message", failure)), began, job)
         if failure is error:
@@ -64,29 +68,27 @@ def execute(plan: Plan) -> Iterator[Event]:
     yield replace(ended, seconds=job.state.seconds if plan.resume else time.monotonic() - began)
 
 
-def _learn(plan: Plan, job: Job) -> Generator[Event, None, Ended]:
-    """Drive the loop: save the best and the checkpoints; gives how it ended."""
-    schedule = saving.Checkpoints(plan, job)
+def _learn(job: Job, checkpoints: saving.Checkpoints) -> Generator[Event, None, Ended]:
+    """Drive the loop: keep the best weights and take the checkpoints; gives how it ended."""
     for event in train(job):
         if isinstance(event, Ended):
-            if event.status == "stopped":
-                if event.step == 0:
-                    raise Stop  # a model that has learned nothing is none
-                yield whole(plan.control, schedule.save)
+            if event.step == 0 and event.status == "stopped":
+                raise Stop  # a model that has learned nothing is none
+            yield from checkpoints.conclude(finished=event.status == "finished")
             return event
         yield event
         if isinstance(event, Evaluated) and event.best:
-            yield whole(plan.control, saving.save_best, plan, job)
-        # what was changed by hand is not in the spec, from which a resumed run would take it
-        changed = isinstance(event, Adjusted)
-        if changed or (isinstance(event, (Stepped, Evaluated)) and schedule.due()):
-            yield whole(plan.control, schedule.save)
+            job.keep_best()
+        if isinstance(event, Adjusted):  # what was changed by hand is not in the spec
+            yield from checkpoints.take()
+        if isinstance(event, (Stepped, Evaluated)):
+            yield from checkpoints.heed()
     raise AssertionError("the loop ends with Ended")
 
 
 def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     spec = plan.spec
-    torch.manual_seed(spec.seed)  # the new layers of the head
+    seed_generators(spec.seed)  # the new layers of the head
     device = choose_device(spec.device, spec.precision)
     yield Preparing(stage=OPENING, done=0, total=1)
     with at_once(plan.control):
@@ -107,7 +109,7 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
         rows=[example.row for example in train_examples],
         validation_examples=len(plan.prepared.parts.get("validation", ())),
     )
-    torch.manual_seed(spec.seed + 1)  # dropout, whatever the head drew for its new layers
+    seed_generators(spec.seed + 1)  # dropout, whatever the head drew for its new layers
     if plan.resume:
         yield from saving.restore(plan, job)
     return job
@@ -149,12 +151,23 @@ def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
     if job.state.best_step is None:
         return
     try:
-        saving.load_best(plan, job)
+        job.load_best()
         saved = whole(plan.control, saving.save_model, plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")
     else:
         yield saved
+
+
+def _explained(plan: Plan, error: Exception) -> Exception:
+    """What the user can do about a failure of torch; any other error as it is."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return _out_of_memory(plan, error)
+    if isinstance(error, RuntimeError) and "does not have a deterministic implementation" in str(error):
+        operation = str(error).split(" does not have")[0]
+        words = f"deterministic = true, but on this device {operation} gives other digits each time"
+        return TrainingError(words, "leave deterministic out, or train on the CPU")
+    return error
 
 
 def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
@@ -165,21 +178,6 @@ def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
         f"use batch_size = {smaller} with accumulate = {spec.accumulate * 2} (the same effective batch), "
         "a smaller max_length, freeze or lora",
     )
-
-
-def _write_beginning(plan: Plan) -> None:
-    prepared, folder = plan.prepared, plan.folder
-    parts = snapshot.write_examples(folder.path, prepared.raw)
-    folder.write_json(
-        "data.json",
-        {
-            "source": prepared.data,
-            "split": prepared.made_split,
-            "columns": dict(prepared.columns.names),
-            "parts": parts,
-        },
-    )
-    folder.write_json("environment.json", environment.describe())
 
 
 def _prepared_event(plan: Plan) -> PreparedEvent:

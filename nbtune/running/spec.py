@@ -82,11 +82,15 @@ class RunSpec(BaseModel):
     )
     evaluate_every: int | Literal["epoch"] = Field("epoch", description='steps between evaluations, or "epoch"')
     checkpoint_every: str | int = Field(
-        "60s", description='time ("60s", "5min") or number of steps between checkpoints'
+        "60s",
+        description='time ("60s", "5min"; longer where checkpoints would cost over 2%) or steps between checkpoints',
     )
     length_grouping: bool = Field(True, description="batches of like length, which saves padding")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="precision of the arithmetic")
     device: str = Field("auto", description='"auto", "cpu", "cuda", "cuda:1" or "mps"')
+    deterministic: bool = Field(
+        False, description="on CUDA too, the same numbers each time; slower. A CPU needs no such setting"
+    )
     seed: int = Field(0, ge=0, description="seed of the split, the new weights, the order and dropout")
 
     options: dict[str, Any] = Field({}, description="the task's own settings")

@@ -1,109 +1,182 @@
-"""Checkpoints: what a run needs to go on exactly where it was, written so that a half-written one is never used."""
+"""Checkpoints: what a run needs to go on exactly where it was, written so that a half-written one is never used.
+
+A checkpoint is a folder: tensors as safetensors, the rest as JSON, and `SHA256SUMS`, which `sha256sum -c` reads too.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import random
+import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-FORMAT = 1
-_PARTS = ("weights.safetensors", "optimizer.safetensors")
+from nbtune.training.tensor_files import read_tensors, sha256, sync, write_synced, write_tensors
+
+FORMAT = 2
+"""Raised whenever the same state would go on otherwise: another layout, but also another order of batches."""
+
+_WEIGHTS, _OPTIMIZER, _BEST, _STATE, _SUMS = (
+    "weights.safetensors",
+    "optimizer.safetensors",
+    "best.safetensors",
+    "state.json",
+    "SHA256SUMS",
+)
+_NAME = re.compile(r"step-\d{8,}(-\d+)?")
 
 
-def write_checkpoint(
-    folder: Path, step: int, weights: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]
-) -> Path:
-    """Write `step-000120/` below `folder`: built aside, synced, then renamed. Returns its path."""
-    target = folder / f"step-{step:08d}"
-    aside = folder / f".{target.name}.tmp"
+class OtherFormatError(ValueError):
+    """A checkpoint that another version wrote: whole, but not to be read here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a training between two steps. `best` are the weights of the best evaluation so far."""
+
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Any]  # as `Optimizer.state_dict` gives it; without groups where nothing is to be learned
+    best: Mapping[str, Tensor] | None
+    state: Mapping[str, Any]  # plain JSON values
+
+
+class HostCopy:
+    """Buffers in the host's memory, filled again by each copy: the training goes on while they are written."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Tensor] = {}
+
+    def take(self, snapshot: Snapshot) -> Snapshot:
+        """A copy that further steps do not change. It is valid until the next one is taken."""
+        optimizer = snapshot.optimizer
+        entries = {
+            index: {key: self._copy(f"{index}.{key}", value) for key, value in state.items()}
+            for index, state in optimizer["state"].items()
+        }
+        weights = {name: self._copy(name, tensor) for name, tensor in snapshot.weights.items()}
+        # groups are dictionaries that the schedule changes, `best` is replaced and never changed
+        groups = [dict(group) for group in optimizer["param_groups"]]
+        return replace(snapshot, weights=weights, optimizer={"state": entries, "param_groups": groups})
+
+    def _copy(self, name: str, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.shape != value.shape or buffer.dtype != value.dtype:
+            buffer = self._buffers[name] = torch.empty(value.shape, dtype=value.dtype)
+        return buffer.copy_(value.detach())
+
+
+def free_name(folder: Path, step: int) -> str:
+    """`step-00000120`, or `step-00000120-1` where there is one of this step: a good one is never removed first."""
+    name = f"step-{step:08d}"
+    same = [path for path in checkpoints(folder) if _order(path)[0] == step]
+    return f"{name}-{_order(same[-1])[1] + 1}" if same else name
+
+
+def write_checkpoint(folder: Path, name: str, snapshot: Snapshot) -> Path:
+    """Write the checkpoint `name` (of `free_name`) below `folder`: built aside, synced, renamed. Returns its path.
+
+    Raises:
+        OSError: the disk is full, or the folder is gone. No earlier checkpoint is touched.
+        ValueError: the weights are not finite, so that nobody could go on from them.
+    """
+    _refuse_broken(snapshot.weights)
+    folder.mkdir(exist_ok=True)  # not its parents: a run's folder that was removed stays away
+    target, aside = folder / name, folder / f".{name}.tmp"
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    tensors, plain = _flatten(optimizer)
-    save_file(_contiguous(weights), aside / _PARTS[0])
-    save_file(_contiguous(tensors), aside / _PARTS[1])
-    digests = {part: _sha256(aside / part) for part in _PARTS}
-    content = {"format": FORMAT, "digests": digests, "optimizer": plain, "state": dict(state)}
-    (aside / "state.json").write_text(json.dumps(content), encoding="utf-8")
-    for path in aside.iterdir():
-        sync(path)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(aside, target)
+    try:
+        aside.mkdir()
+        tensors, plain = _flatten(snapshot.optimizer)
+        parts = {_WEIGHTS: snapshot.weights, _OPTIMIZER: tensors, _BEST: snapshot.best}
+        sums = {name: write_tensors(aside / name, part) for name, part in parts.items() if part is not None}
+        content = {"format": FORMAT, "optimizer": plain, "state": dict(snapshot.state)}
+        sums[_STATE] = write_synced(aside / _STATE, iter([json.dumps(content).encode()]))
+        write_synced(aside / _SUMS, (f"{digest}  {name}\n".encode() for name, digest in sums.items()))
+        sync(aside)
+        os.replace(aside, target)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)  # give the room back
+        raise
     sync(folder)
     return target
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
-    """Weights, optimizer state and loop state.
+def read_checkpoint(path: Path) -> Snapshot:
+    """What `write_checkpoint` was given, checked by its digests first.
 
     Raises:
-        ValueError: a part is missing, damaged, or of another format.
+        OtherFormatError: another version wrote it.
+        ValueError: a part is missing or damaged.
     """
+    content, present = _checked(path)
     try:
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise ValueError(f"checkpoint format {content['format']}, this version reads {FORMAT}")
-        for part, digest in content["digests"].items():
-            if _sha256(path / part) != digest:
-                raise ValueError(f"{part} differs from its digest")
-        weights = load_file(path / _PARTS[0])
-        optimizer = _unflatten(load_file(path / _PARTS[1]), content["optimizer"])
-    except (OSError, KeyError, json.JSONDecodeError) as error:
+        optimizer = _unflatten(read_tensors(path / _OPTIMIZER), content["optimizer"])
+        best = read_tensors(path / _BEST) if _BEST in present else None
+        return Snapshot(read_tensors(path / _WEIGHTS), optimizer, best, content["state"])
+    except (OSError, KeyError) as error:
         raise ValueError(f"{path.name}: {error}") from error
-    return weights, optimizer, content["state"]
+
+
+def read_state(path: Path) -> Mapping[str, Any]:
+    """The `state` of a checkpoint whose every part was found whole.
+
+    Raises:
+        OtherFormatError, ValueError: as `read_checkpoint`.
+    """
+    state: Mapping[str, Any] = _checked(path)[0]["state"]
+    return state
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The finished checkpoints below `folder`, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    return sorted((path for path in folder.glob("step-*") if _NAME.fullmatch(path.name) and path.is_dir()), key=_order)
 
 
-def prune(folder: Path, keep: int = 2) -> None:
-    """Remove all but the newest `keep` checkpoints."""
-    for path in checkpoints(folder)[:-keep]:
+def prune(folder: Path, keep: int = 2, newest: Path | None = None) -> None:
+    """Remove all but the newest `keep` checkpoints, and what a killed writer left.
+
+    Those after `newest` belong to a course that was left: a resume passed them over.
+    """
+    for path in folder.glob(".step-*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
+    known = checkpoints(folder)
+    current = [path for path in known if newest is None or _order(path) <= _order(newest)]
+    for path in known:
+        if path not in current[-keep:]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def random_state() -> dict[str, Any]:
-    """The state of python's, numpy's and torch's random generators as plain values."""
-    version, internal, gauss = random.getstate()
-    kind, keys, position, has_gauss, cached = np.random.get_state()
-    state: dict[str, Any] = {
-        "python": [version, list(internal), gauss],
-        "numpy": [kind, np.asarray(keys).tolist(), int(position), int(has_gauss), float(cached)],
-        "torch": torch.get_rng_state().numpy().tobytes().hex(),
-    }
-    if torch.cuda.is_available():
-        state["cuda"] = [device.numpy().tobytes().hex() for device in torch.cuda.get_rng_state_all()]
-    return state
+def _order(path: Path) -> tuple[int, int]:
+    step, again = path.name.removeprefix("step-"), "0"
+    if "-" in step:
+        step, again = step.split("-")
+    return int(step), int(again)
 
 
-def set_random_state(state: Mapping[str, Any]) -> None:
-    """Take back what `random_state` gave."""
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))
-    np.random.set_state(tuple(state["numpy"]))
-    torch.set_rng_state(_bytes_tensor(state["torch"]))
-    if torch.cuda.is_available() and "cuda" in state:
-        torch.cuda.set_rng_state_all([_bytes_tensor(device) for device in state["cuda"]])
-
-
-def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
+def _checked(path: Path) -> tuple[dict[str, Any], set[str]]:
+    """The JSON of a checkpoint, and the names of its parts."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        lines = (path / _SUMS).read_text(encoding="utf-8").splitlines()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        for name, digest in sums.items():
+            if sha256(path / name) != digest:
+                raise ValueError(f"{path.name}: {name} differs from its digest")
+        content: dict[str, Any] = json.loads((path / _STATE).read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise OtherFormatError(f"format {content['format']}, this version reads {FORMAT}")
+        if not {_WEIGHTS, _OPTIMIZER, _STATE} <= sums.keys():
+            raise ValueError(f"{path.name}: {_SUMS} is cut short")
+    except (OSError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    return content, set(sums)
 
 
 def _flatten(optimizer: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -128,14 +201,10 @@ def _unflatten(tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> dict[
     return {"state": state, "param_groups": plain["param_groups"]}
 
 
-def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _bytes_tensor(text: str) -> Tensor:
-    return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _refuse_broken(weights: Mapping[str, Tensor]) -> None:
+    """A loss is read now and then; between two reads the weights may have become what nobody can go on from."""
+    for name, tensor in weights.items():
+        # not by torch, whose threads would be taken from the training
+        values = tensor.detach().cpu().float().numpy() if tensor.is_floating_point() else np.zeros(1)
+        if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+            raise ValueError(f"the weights of {name} are not finite")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +14,9 @@ from nbtune.events import Preparing
 from nbtune.tasks.head import Head
 from nbtune.tasks.metrics import MetricSet
 from nbtune.training import adapters, optimizers
-from nbtune.training.checkpoints import random_state, set_random_state
+from nbtune.training.checkpoints import Snapshot
 from nbtune.training.devices import Device
+from nbtune.training.randomness import random_state, set_random_state
 
 Evaluate = Callable[[], Generator[Preparing, None, dict[str, float]]]
 
@@ -71,6 +71,8 @@ class Job:
     rows: Sequence[int] = ()  # the table row of each example, for messages
     validation_examples: int = 0
     state: LoopState = field(default_factory=LoopState)
+    best_weights: dict[str, Tensor] | None = None
+    between_steps: bool = True  # an interrupt may leave a step half taken: there is nothing to go on from
 
     def __post_init__(self) -> None:
         for module in adapters.modules(self.head).values():
@@ -92,10 +94,19 @@ class Job:
         self.scaler = torch.amp.GradScaler(self.device.kind, enabled=self.device.needs_scaling)
 
     def weights(self) -> dict[str, Tensor]:
-        """What has learned so far (frozen weights are the base's own)."""
-        return {name: parameter.detach() for name, parameter in adapters.learners(self.head)}
+        """What has learned so far (frozen weights are the base's own), and what counts along beside it (buffers)."""
+        return {name: tensor.detach() for name, tensor in self._learned()}
 
-    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    def keep_best(self) -> None:
+        """Keep a copy of the weights, in the host's memory, as those of the best evaluation."""
+        self.best_weights = {name: tensor.to("cpu", copy=True) for name, tensor in self.weights().items()}
+
+    def load_best(self) -> None:
+        """Bring the best weights back; nothing happens before there are any."""
+        if self.best_weights is not None:
+            self.load_weights(self.best_weights)
+
+    def snapshot(self) -> Snapshot:
         """Weights, optimizer state and everything else a resume needs; tensors are not copied."""
         state = {
             "loop": asdict(self.state),
@@ -103,12 +114,15 @@ class Job:
             "scaler": self.scaler.state_dict(),
             "random": random_state(),
         }
-        return self.weights(), self.optimizer.state_dict(), state
+        return Snapshot(self.weights(), self.optimizer.state_dict(), self.best_weights, state)
 
-    def restore(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot."""
-        self.load_weights(weights)
-        self.optimizer.load_state_dict(dict(optimizer))
+        state = snapshot.state
+        self.load_weights(snapshot.weights)
+        self.best_weights = None if snapshot.best is None else dict(snapshot.best)
+        if snapshot.optimizer["param_groups"]:
+            self.optimizer.load_state_dict(dict(snapshot.optimizer))
         self.schedule.base_lrs = list(state["schedule"]["base_lrs"])
         self.schedule.last_epoch = state["schedule"]["last_epoch"]
         self.scaler.load_state_dict(state["scaler"])
@@ -118,5 +132,13 @@ class Job:
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Copy weights that `weights()` gave into the model."""
         with torch.no_grad():
-            for name, parameter in adapters.learners(self.head):
-                parameter.copy_(weights[name])
+            for name, tensor in self._learned():
+                tensor.copy_(weights[name])
+
+    def _learned(self) -> Iterator[tuple[str, Tensor]]:
+        yield from adapters.learners(self.head)
+        for prefix, module in adapters.modules(self.head).items():
+            kept = module.state_dict(keep_vars=True)
+            for name, buffer in module.named_buffers():
+                if name in kept:  # others are made again with the module
+                    yield f"{prefix}.{name}", buffer

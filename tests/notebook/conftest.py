@@ -101,7 +101,7 @@ def make_story(name: str = "conll", *, steps: int = 6, text: str = "") -> list[E
         ),
         *(stepped(step, steps) for step in range(1, half + 1)),
         evaluated(half, 0.5, text=text),
-        Saved(step=half, path="checkpoints/best.safetensors", kind="best", seconds=0.1),
+        Saved(step=half, path="checkpoints/step-00000006", kind="checkpoint", seconds=0.1),
         *(stepped(step, steps) for step in range(half + 1, steps + 1)),
         evaluated(steps, 0.75, text=text),
         Noted(step=steps, severity="warning", message=f"a watcher was dropped{text}"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-SETTINGS = "epochs=2 batch_size=8 max_length=16 validation_fraction=0.25 evaluate_every=2"
+SETTINGS = "epochs=2 batch_size=8 max_length=16 validation_fraction=0.25 evaluate_every=2 checkpoint_every=2"
 PREPARATION = """
 %load_ext nbtune
 import sys, time
@@ -67,7 +67,7 @@ STAGES = {
     "encoding": ("SequenceHead", "encode", 0),
     "training": ("SequenceHead", "loss", 1),
     "evaluating": ("SequenceHead", "outputs", 1),
-    "keeping the best": ("saving", "save_best", 1),
+    "taking a checkpoint": ("saving.Checkpoints", "take", 1),
     "fitting": ("Head", "conclude", 1),
     "writing the model": ("saving", "save_model", 1),
     "scoring": ("finishing", "make_report", 1),

@@ -126,10 +126,12 @@ def test_a_run_that_was_stopped_goes_on_with_resume(ready: Any, published: Any, 
         control=control,
     )
     assert stopped.status == "stopped"
-    assert cell(ready, "%finetune --resume half").status == "finished"
-    assert "finished" in published.last["text/html"]
     refused = error(ready, "%finetune --resume half epochs=3")
-    assert "--resume goes on with the run's own settings" in str(refused)
+    assert "the run 'half' cannot go on with epochs = 3 (it has 2)" in str(refused)
+    other = error(ready, "%finetune classification --resume half --data reviews[:-2]")
+    assert "the train data is not what the run 'half' learned from" in str(other)
+    assert cell(ready, "%finetune classification --resume half --data reviews epochs=2").status == "finished"
+    assert "finished" in published.last["text/html"]
 
 
 # --- refusals

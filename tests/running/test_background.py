@@ -200,7 +200,7 @@ def test_a_disk_that_fails_behind_the_cell_is_shown_as_the_end(behind: Any, monk
     def log(folder: RunFolder, event: Event) -> None:
         if isinstance(event, Stepped):
             raise OSError("no space left on device")
-        original(folder, event)
+        return original(folder, event)
 
     monkeypatch.setattr(RunFolder, "log", log)
     run, seen = behind()

@@ -35,6 +35,7 @@ def test_overwriting_takes_a_word_and_only_touches_runs(runs_dir: Path) -> None:
     (made("a").path / "old.txt").write_text("old")
     assert not (made("a", overwrite=True).path / "old.txt").exists()
     (runs_dir / "photos").mkdir()
+    (runs_dir / "photos" / "cat.jpg").write_bytes(b"")
     with pytest.raises(RunError, match="is not a run, so it is not overwritten"):
         made("photos", overwrite=True)
 
@@ -93,3 +94,22 @@ def test_nothing_half_written_is_left_behind(runs_dir: Path) -> None:
     folder.write_json("data.json", {"a": 1})
     assert folder.read_json("data.json") == {"a": 1}
     assert sorted(path.name for path in folder.path.iterdir()) == ["data.json", "spec.toml"]
+
+
+def test_overwriting_removes_the_spec_last(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill in the middle must leave what can be overwritten again."""
+    made("a").write("report.json", "{}")
+
+    def unlink(path: Path) -> None:
+        removed.append(path.name)
+        if path.name == "report.json":
+            raise KeyboardInterrupt  # stands for the kill
+
+    removed: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
+            folders.create("a", "ner", overwrite=True)
+    assert removed == ["report.json"]
+    assert folders.find("a").is_run()
+    assert list(made("a", overwrite=True).path.iterdir()) == [runs_dir / "a" / "spec.toml"]

@@ -106,12 +106,12 @@ def test_a_run_resumed_from_any_step_ends_with_bit_equal_weights(
     cut = make_job(tiny_model, optimizer=optimizer, scores=[0.5, 0.6])
     for event in train(cut):
         if isinstance(event, Stepped) and event.step == kill_after:
-            path = write_checkpoint(tmp_path, event.step, *cut.snapshot())
+            path = write_checkpoint(tmp_path, f"step-{event.step:08d}", cut.snapshot())
             break
     scores = [0.6] if cut.state.best or kill_after > 6 else [0.5, 0.6]
     again = make_job(tiny_model, optimizer=optimizer, scores=scores)
     torch.manual_seed(999)
-    again.restore(*read_checkpoint(path))
+    again.restore(read_checkpoint(path))
     events = list(train(again))
     assert of(Stepped, events)[0].step == kill_after + 1
     assert events[-1].best == {"accuracy": 0.6}

@@ -1,0 +1,97 @@
+"""The events of a run on disk, one JSON line each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from nbtune import events
+from nbtune.errors import RunError
+from nbtune.events import Event, Preparing, Started
+
+
+class EventLog:
+    """`events.jsonl`. Lines the disk has no room for wait in memory until it has."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._waiting: list[str] = []
+
+    def write(self, event: Event) -> str:
+        """Append an event; progress that is only for the eye is left out. Gives words where the disk has just begun
+        to refuse: that is no reason to stop learning.
+
+        Raises:
+            RunError: the folder is gone.
+        """
+        if isinstance(event, Preparing):
+            return ""
+        behind = bool(self._waiting)
+        self._waiting.append(events.to_json(event) + "\n")
+        try:
+            _append(self.path, "".join(self._waiting).encode("utf-8", "surrogatepass"))
+        except FileNotFoundError:
+            raise RunError(
+                f"the folder of the run {self.path.parent.name!r} is gone: {str(self.path.parent)!r}",
+                "it was removed or its disk was taken away while training; put it back and resume, or start a new run",
+            ) from None
+        except OSError as error:
+            words = f"the events cannot be written to {self.path.name} ({error.strerror}); they are kept in memory"
+            return "" if behind else f"{words} until they can"
+        self._waiting.clear()
+        return ""
+
+    def read(self) -> Iterator[Event]:
+        """The events so far. A line cut short by a kill or a power cut is passed over."""
+        if not self.path.is_file():
+            return
+        with open(self.path, encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                try:
+                    if line.endswith("\n"):
+                        yield events.from_json(line)
+                except json.JSONDecodeError:
+                    continue
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def cut(self, size: int) -> None:
+        """Forget what comes after the first `size` bytes: a resumed run tells it again."""
+        if self.size() > size:
+            os.truncate(self.path, size)
+        self._drop_half_line()
+
+    def cut_to_start(self) -> None:
+        """Forget all but what came before the training."""
+        kept = 0
+        if self.path.is_file():
+            for line in self.path.read_bytes().splitlines(keepends=True):
+                if not line.endswith(b"\n") or f'"event": "{Started.__name__}"'.encode() in line[:30]:
+                    break
+                kept += len(line)
+        self.cut(kept)
+
+    def _drop_half_line(self) -> None:
+        """After a power cut the file may be shorter than it was known to be, and end anywhere."""
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        if content and not content.endswith(b"\n"):
+            os.truncate(self.path, content.rfind(b"\n") + 1)
+
+
+def _append(path: Path, content: bytes) -> None:
+    """All of it or nothing."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        size = os.fstat(handle).st_size
+        try:
+            while content:
+                content = content[os.write(handle, content) :]
+        except OSError:
+            os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)

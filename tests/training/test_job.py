@@ -1,0 +1,76 @@
+"""A job's snapshot: everything that a step changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from nbtune.control import Control
+from nbtune.data.encoding import FeatureSet
+from nbtune.tasks.head import Recipe
+from nbtune.tasks.heads import SequenceHead
+from nbtune.tasks.metrics import Metric, MetricSet, mean
+from nbtune.tasks.pretrained import pretrained
+from nbtune.training.checkpoints import HostCopy
+from nbtune.training.devices import choose_device
+from nbtune.training.job import Job, LoopSettings
+from nbtune.training.loop import train
+from nbtune.values import Example, Inventory
+
+EXAMPLES = [Example({"text": f"text {index}"}, ("neg", "pos")[index % 2], row=index) for index in range(8)]
+
+
+class NormedHead(SequenceHead):
+    """A head with a buffer that is counted along, not learned."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.norm = torch.nn.BatchNorm1d(2)
+
+    def extra_modules(self) -> dict[str, torch.nn.Module]:
+        return {"norm": self.norm}
+
+    def loss(self, batch: Any) -> torch.Tensor:
+        logits = self.model(**{key: value for key, value in batch.items() if key != "labels"}).logits
+        return torch.nn.functional.cross_entropy(self.norm(logits), batch["labels"])
+
+
+def make_job(tiny_model: str) -> Job:
+    torch.manual_seed(0)
+    inventory = Inventory(labels=("neg", "pos"), counts={"neg": 4, "pos": 4})
+    head = NormedHead(pretrained(tiny_model), inventory, Recipe(max_length=16))
+    return Job(
+        run="t",
+        task="t",
+        model="tiny",
+        head=head,
+        features=FeatureSet.build(head.encode(EXAMPLES, training=True)),
+        device=choose_device("cpu"),
+        settings=LoopSettings(epochs=1, batch_size=4, learning_rate=1e-3),
+        control=Control(),
+        metrics=MetricSet(("right", "count"), lambda *_: (0.0, 1), (Metric("accuracy", mean(0, 1)),), "accuracy"),
+    )
+
+
+def test_buffers_that_are_counted_along_are_part_of_a_snapshot(tiny_model: str) -> None:
+    job = make_job(tiny_model)
+    list(train(job))
+    kept = HostCopy().take(job.snapshot())
+    assert {"norm.running_mean", "norm.running_var", "norm.num_batches_tracked"} <= kept.weights.keys()
+    assert not any("position_ids" in name for name in kept.weights)  # made again with the model
+    other = make_job(tiny_model)
+    other.restore(kept)
+    assert torch.equal(other.head.norm.running_mean, job.head.norm.running_mean)  # type: ignore[attr-defined]
+    assert int(other.head.norm.num_batches_tracked) == 2  # type: ignore[attr-defined]
+
+
+def test_the_best_weights_do_not_follow_the_training(tiny_model: str) -> None:
+    job = make_job(tiny_model)
+    job.load_best()  # nothing yet
+    job.keep_best()
+    before = {name: tensor.clone() for name, tensor in job.weights().items()}
+    list(train(job))
+    assert not all(torch.equal(tensor, before[name]) for name, tensor in job.weights().items())
+    job.load_best()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in job.weights().items())
