@@ -105,7 +105,6 @@ def _steps_of_epoch(job: Job) -> Iterator[list[NDArray[np.int64]]]:
 def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Stepped:
     """One optimizer step over the micro-batches of `groups`, as if they were one batch."""
     micro = [collate([job.features[index] for index in group], job.head, job.device) for group in groups]
-    job.between_steps = False
     weights = [job.head.weigh(batch) for batch in micro]
     total = sum(weights)
     job.optimizer.zero_grad(set_to_none=True)
@@ -122,7 +121,6 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Stepped:
     job.schedule.step()
     job.state.step += 1
     job.state.position += len(groups)
-    job.between_steps = True
     return window.add(loss, norm, groups, rate)
 
 

@@ -108,12 +108,12 @@ def test_two_presses_before_the_first_step_free_the_name(fit: Fit, record: Any, 
 def test_a_press_before_a_run_goes_on_leaves_it_as_it_was(
     fit: Fit, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nbtune.running import snapshot
+    from nbtune.running import resuming
 
     control = Control()
     run = fit(watchers=[record(lambda event: control.stop() if isinstance(event, Stepped) else None)], control=control)
     before = list(run.events())
-    inside(monkeypatch, snapshot, "fingerprint")
+    inside(monkeypatch, resuming, "kept_data")
     with pytest.raises(Interrupted, match="before the run 'first' went on; it is as it was"):
         run.resume()
     assert list(run.events()) == before
