@@ -5,6 +5,11 @@ from __future__ import annotations
 import threading
 
 
+class Stop(KeyboardInterrupt):
+    """A stop was heard in the middle of work that is no use half done. Not an `Exception`: what a plugin or a
+    library catches of its own failures must not swallow it."""
+
+
 class Control:
     """Requests to a run, heard at the next step boundary (and between the batches of an evaluation)."""
 
@@ -43,6 +48,15 @@ class Control:
     @property
     def stopping(self) -> bool:
         return self._stop.is_set()
+
+    def heed(self) -> None:
+        """For work between two steps: end it here if a stop was asked for.
+
+        Raises:
+            Stop: it was.
+        """
+        if self.stopping:
+            raise Stop
 
     @property
     def paused(self) -> bool:

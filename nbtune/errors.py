@@ -5,7 +5,8 @@ Anything that is not an `NbtuneError` is a bug of nbtune and keeps its traceback
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 
@@ -52,6 +53,39 @@ class TrainingError(NbtuneError, RuntimeError):
 
 class PluginError(NbtuneError, RuntimeError):
     """A plugin that breaks the contract of `nbtune.tasks`."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The interrupt key, in two lines: where it struck, and what to do now.
+
+    A `KeyboardInterrupt`, so that a loop over many runs that survives failures still ends.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython calls this in place of its own traceback."""
+        return [f"{type(self).__name__}: {self.message}", *([self.hint] if self.hint else [])]
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, newest first."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+
+
+def release(error: BaseException) -> None:
+    """Empty the frames that have ended in an error's traceback: an error that was shown is kept by the interpreter,
+    and would keep the model, the optimizer and the data with it. Files and lines stay."""
+    for each in chain(error):
+        traceback.clear_frames(each.__traceback__)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ def finetune(
     resume: str | Path | Run | None = None,
     watchers: Sequence[Watcher] | None = None,
     control: Control | None = None,
+    background: bool = False,
     namespace: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Run:
@@ -44,6 +45,7 @@ def finetune(
     `data`, `validation` and `test`: a DataFrame, a list of dicts, a `datasets.Dataset`, a path, `hub:NAME`,
     `sample:TASK`. Settings left at None have the defaults of `nbtune.running.spec.RunSpec`; further `settings` are
     those of `RunSpec` and of the task. With `watchers=None` the run is shown in a notebook, and silent in a script.
+    With `background` this returns when training is about to begin: `Run.control` steers it, `Run.wait` waits for it.
 
     `resume` names a run that was stopped or cut off, and goes on with it: nothing else is needed, and what is given
     must be what the run has; see `nbtune.running.launch.resume`.
@@ -62,6 +64,7 @@ def finetune(
         **settings,
     }
     given = {"data": data, "validation": validation, "test": test, "namespace": namespace, "control": control}
+    given["background"] = background
     if resume is not None:
         if overwrite:
             raise SpecError("resume goes on with a run, overwrite = true removes it", "leave one of them out")

@@ -17,6 +17,7 @@ FINETUNE = Command(
         Option("name", "what the run is called", "NAME", "name"),
         Option("model", "an alias, a hub id or a local folder", "MODEL", "model"),
         Option("resume", "go on with a run that was stopped or cut off", "RUN", "run"),
+        Option("background", "train behind the cell, and leave the kernel free"),
         Option("quiet", "show nothing while training"),
     ),
     settings=True,
@@ -24,6 +25,7 @@ FINETUNE = Command(
     examples="""
 %finetune sentiment --data sample:sentiment epochs=2
 %finetune --resume conll
+%finetune sentiment --data sample:sentiment --background
 
 %%finetune ner --data train_df --validation dev_df --name conll
 model = "minilm-l6"
@@ -100,6 +102,24 @@ VERBS: dict[str, Command] = {
             "Give back memory: loaded models, caches and what the last error kept alive.",
             words=(Word("run", "run", required=False),),
             examples="%nbtune free\n%nbtune free conll",
+        ),
+        Command(
+            "nbtune pause",
+            "Let a run that trains in the background wait after its current step.",
+            words=(Word("run", "run"),),
+            examples="%nbtune pause conll",
+        ),
+        Command(
+            "nbtune resume",
+            "Let a paused run go on.",
+            words=(Word("run", "run"),),
+            examples="%nbtune resume conll",
+        ),
+        Command(
+            "nbtune stop",
+            "End a run that trains in the background after its current step, keeping its model.",
+            words=(Word("run", "run"),),
+            examples="%nbtune stop conll",
         ),
         Command("nbtune doctor", "What this machine can do, and what to change.", examples="%nbtune doctor"),
         Command(

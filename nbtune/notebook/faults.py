@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbtune.drawing import Markup, callout, fold, markdown_table, panel, tag, visible
-from nbtune.errors import DataError, ModelError, NbtuneError, PluginError, RunError, SpecError, TrainingError
+from nbtune.errors import (
+    DataError,
+    Interrupted,
+    ModelError,
+    NbtuneError,
+    PluginError,
+    RunError,
+    SpecError,
+    TrainingError,
+    chain,
+    release,
+)
 from nbtune.notebook.picture import Picture
 
 _MEANING: tuple[tuple[type[BaseException], str], ...] = (
@@ -50,6 +60,11 @@ _MEANING: tuple[tuple[type[BaseException], str], ...] = (
         "Something about the settings, the data or the machine stood in the way; the hint says what to change.",
     ),
     (
+        KeyboardInterrupt,
+        "The interrupt key ended the cell. A run that was training keeps what it had saved: `%finetune --resume NAME` "
+        "goes on with it.",
+    ),
+    (
         MemoryError,
         "The machine's memory ran out. Lower batch_size or max_length, free other variables, and run `%nbtune free`.",
     ),
@@ -74,14 +89,14 @@ class Fault:
 
     @classmethod
     def of(cls, error: BaseException) -> Fault:
-        own = isinstance(error, NbtuneError)
+        own = isinstance(error, (NbtuneError, Interrupted))
         meaning = next((words for kind, words in _MEANING if isinstance(error, kind)), "")
         return cls(
             error=type(error).__name__,
-            message=error.message if isinstance(error, NbtuneError) else str(error),
-            hint=error.hint if isinstance(error, NbtuneError) else "",
+            message=error.message if isinstance(error, (NbtuneError, Interrupted)) else str(error),
+            hint=error.hint if isinstance(error, (NbtuneError, Interrupted)) else "",
             meaning=meaning or _UNKNOWN,
-            causes=tuple(f"{type(cause).__name__}: {cause}" for cause in _chain(error) if cause is not error),
+            causes=tuple(f"{type(cause).__name__}: {cause}" for cause in chain(error) if cause is not error),
             details="".join(traceback.format_exception(error)) if not own or error.__traceback__ else "",
         )
 
@@ -108,13 +123,12 @@ class Faults:
     def __init__(self) -> None:
         self._last: tuple[int, Fault] | None = None
 
-    def clean(self, error: Exception) -> Exception:
+    def clean(self, error: BaseException) -> BaseException:
         """The same error, remembered, with its frames emptied: a shown exception would keep the model on the device."""
         self._last = (id(error), Fault.of(error))
-        for each in _chain(error):
-            traceback.clear_frames(each.__traceback__)
+        release(error)
         # the two lines of an NbtuneError are all there is to see; a bug of ours keeps its (empty) frames
-        return error.with_traceback(None) if isinstance(error, NbtuneError) else error
+        return error.with_traceback(None) if isinstance(error, (NbtuneError, Interrupted)) else error
 
     def last(self) -> Fault | None:
         """The last error shown in this session: one of ours, or of plain Python."""
@@ -122,13 +136,3 @@ class Faults:
         if self._last is not None and (shown is None or id(shown) == self._last[0]):
             return self._last[1]
         return Fault.of(shown) if shown is not None else None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, newest first."""
-    seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        yield each
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)

@@ -10,18 +10,19 @@ from typing import Any, TypeVar
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, Unicode, observe
 
-from nbtune.errors import SpecError, did_you_mean
+from nbtune.errors import Interrupted, SpecError, did_you_mean
 from nbtune.events import Event
 from nbtune.notebook.arguments import Arguments, Command, parse
 from nbtune.notebook.commands import EVALUATE, FINETUNE, NBTUNE, PREDICT, VERBS
 from nbtune.notebook.faults import Faults
-from nbtune.notebook.memory import collect, free
+from nbtune.notebook.memory import free
 from nbtune.notebook.overview import help_picture, predictions_picture, sentence, tasks_picture, welcome
 from nbtune.notebook.progress import Display, RunDisplay, display_for, run_picture
 from nbtune.notebook.settings import merged, parse_body
 from nbtune.notebook.shown import DrawnAs
 from nbtune.notebook.state import RunState
 from nbtune.notebook.variables import from_variables
+from nbtune.running.memory import give_back
 
 Namespace = Mapping[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -115,13 +116,13 @@ class Nbtune(Magics):
             ("on the line", typed.settings),
             ("in the cell", parse_body(body)),
         )
-        resumed = typed.get("resume")
+        resumed, background = typed.get("resume"), "background" in typed.switches
         for part in ("data", "validation", "test"):
             if part in settings:
                 settings[part] = from_variables(settings[part], names)
         if resumed is not None:
             past = _load(resumed, names)
-            given = {"task": typed.get("task"), "namespace": names, **settings}
+            given = {"task": typed.get("task"), "namespace": names, "background": background, **settings}
             return self._watched(typed, lambda watchers: past.resume(watchers=watchers, **given), past.events())
         if "task" not in typed.values:
             raise SpecError("%finetune needs a task", f"such as: %finetune ner --data DATA; {_task_list()}")
@@ -134,7 +135,7 @@ class Nbtune(Magics):
         def work(watchers: list[Display]) -> Any:
             from nbtune.running.launch import finetune
 
-            return finetune(task, **settings, namespace=names, watchers=watchers)
+            return finetune(task, **settings, namespace=names, watchers=watchers, background=background)
 
         return self._watched(typed, work)
 
@@ -200,6 +201,21 @@ class Nbtune(Magics):
     def _free(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(free(typed.get("run")))
 
+    def _pause(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        run.control.pause()
+        return sentence(f"{run.name} waits after its current step; %nbtune resume {run.name} lets it go on")
+
+    def _resume(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        run.control.resume()
+        return sentence(f"{run.name} goes on")
+
+    def _stop(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        run.control.stop()
+        return sentence(f"{run.name} ends after its current step, and its model is kept")
+
     def _doctor(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook import doctor
 
@@ -215,10 +231,14 @@ class Nbtune(Magics):
 
     def _run(self, command: Command, line: str, work: Callable[[Arguments], Any]) -> Any:
         """Parse, work, and hand over the result; what goes wrong leaves without its frames."""
-        caught: Exception
+        caught: BaseException
         try:
             typed = parse(command, line)
             return help_picture(command) if typed.help else self._deliver(typed, work(typed))
+        except Interrupted as error:
+            caught = error
+        except KeyboardInterrupt:
+            caught = Interrupted(f"%{command.name} was interrupted")
         except Exception as error:
             caught = error
         return self._fail(caught)
@@ -231,11 +251,11 @@ class Nbtune(Magics):
             self._drawn.hide(result)
         return result
 
-    def _fail(self, error: Exception) -> Any:
+    def _fail(self, error: BaseException) -> Any:
         # outside of any except block, so that the error leaves without a context that holds frames
         cleaned = self._faults.clean(error)
         del error
-        collect()
+        give_back()
         raise cleaned
 
     def _names(self, local_ns: Namespace | None) -> Namespace:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import traceback
+
+from nbtune.running.memory import give_back
 
 _LAST = ("last_exc", "last_value", "last_traceback", "last_type")
 
@@ -24,7 +25,7 @@ def free(name: str | None = None) -> str:
         load(name).free()
     else:
         free_all()
-    collect()
+    give_back()
     return _said(before, _held())
 
 
@@ -36,18 +37,6 @@ def forget_last_error() -> None:
     for name in _LAST:
         if hasattr(sys, name):
             delattr(sys, name)
-
-
-def collect() -> None:
-    """Collect garbage and empty the device's cache, if torch is loaded at all."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
 
 
 def _held() -> tuple[int, int]:

@@ -58,8 +58,10 @@ class RunDisplay:
 
     def on_event(self, event: Event) -> None:
         self.state.absorb(event)
-        if isinstance(event, Ended):
+        if self.state.ended is not None:  # a thread adds after the end why it failed
             self._show(final_picture(self.state, report=not self._silent))
+        elif self._handle is None and self.state.started is not None:
+            self._show(run_picture(self.state))  # a resumed run was found good before
         elif self._handle is None and isinstance(event, Preparing) and time.monotonic() - self._began < _PATIENCE:
             return
         # after these comes a silence that may be long: what they say must stand there meanwhile

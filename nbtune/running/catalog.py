@@ -46,7 +46,7 @@ def _row(folder: RunFolder) -> dict[str, Any]:
         spec, run = folder.spec(), Run(folder)
         evaluated = [event for event in folder.events() if isinstance(event, Evaluated)]
         headline = evaluated[-1].headline if evaluated else None
-        row |= {"task": spec.task, "model": spec.model, "epochs": spec.epochs, "status": folder.status()}
+        row |= {"task": spec.task, "model": spec.model, "epochs": spec.epochs, "status": run.status}
         row |= {"headline": headline, "score": run.metrics.get(headline or "")}
     except (ValueError, RunError) as error:  # a damaged run is listed, and harms nothing
         row |= {"status": f"damaged: {str(error).splitlines()[0]}"}

@@ -15,7 +15,6 @@ from nbtune.running.cachedir import feature_cache
 from nbtune.running.features_key import features_key
 from nbtune.running.plan import Plan
 from nbtune.tasks.head import Head
-from nbtune.training.loop import Stop
 from nbtune.values import Example
 
 CHUNK = 1000
@@ -70,8 +69,7 @@ def _encode(
     control: Control, head: Head, examples: PackedExamples, columns: FeatureColumns[Any]
 ) -> Generator[Event, None, None]:
     for start in range(0, len(examples), CHUNK):
-        if control.stopping:
-            raise Stop
+        control.heed()
         columns.add(head.encode(examples[start : start + CHUNK], training=True))
         yield Preparing(stage="encoding", done=min(start + CHUNK, len(examples)), total=len(examples))
 

@@ -1,18 +1,21 @@
-"""From what the user said to a run: check everything, open the folder, drive the events."""
+"""From what the user said to a run: check everything, open the folder, have it driven."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbtune.control import Control
-from nbtune.errors import NbtuneError, RunError, SpecError
-from nbtune.events import Event, Noted, Preparing, Started
+from nbtune.control import Control, Stop
+from nbtune.errors import Interrupted, RunError, SpecError, release
 from nbtune.events import Prepared as PreparedEvent
+from nbtune.events import Preparing
+from nbtune.running import background as trainings
 from nbtune.running import folder as folders
 from nbtune.running import interrupts, locks
+from nbtune.running.driving import drive, tell
 from nbtune.running.folder import RunFolder
+from nbtune.running.memory import give_back
 from nbtune.running.run import Run
 from nbtune.running.spec import RunSpec, make_spec
 from nbtune.tasks.head import Recipe
@@ -39,6 +42,7 @@ def finetune(
     namespace: Mapping[str, Any] | None = None,
     watchers: Sequence[Watcher] = (),
     control: Control | None = None,
+    background: bool = False,
     **settings: Any,
 ) -> Run:
     """Fine-tune a model and return the run. `settings` are those of `RunSpec` and of the task, flat.
@@ -46,29 +50,25 @@ def finetune(
     The data may be a DataFrame, a list of dicts, a `datasets.Dataset`, a path, `hub:NAME`, `sample:TASK`, or the
     name of a variable in `namespace`. Everything the user may have got wrong is checked before training.
 
+    With `background` the data is read and the model opened before this returns, so that mistakes are told here; the
+    rest is done in a thread, which `Run.wait` waits for.
+
     Raises:
         SpecError, DataError, ModelError: what was asked for cannot be done; nothing was written.
-        RunError: the name is taken, or the runs folder cannot be written.
+        RunError: the name is taken, the runs folder cannot be written, or another run is training here.
         TrainingError: training could not go on; the best model so far is kept.
+        Interrupted: the interrupt key was pressed before there was a run.
+        KeyboardInterrupt: it was pressed a second time.
     """
     heard = control or Control()
-    spec, configured = make_spec(registry().task(task), _given(settings))
-    base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
-    _tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
-    recipe = _recipe(spec, base)
-    _refuse_taken(spec.name, overwrite)
-    _tell(watchers, Preparing(stage="reading the data", done=0, total=1))
-    parts = {"data": data, "validation": validation, "test": test}
-    prepared = _prepare(spec, configured, spec.columns, namespace, **parts)
-    folder = folders.create(spec.name, spec.task, overwrite=overwrite)
-    sources = {"data": prepared.data, "validation": _words(validation), "test": _words(test)}
-    spec = spec.model_copy(update={"name": folder.name, **sources})
-    plan = _plan(spec, configured, base, recipe, prepared, folder, heard)
-    with locks.hold(folder.path):
-        if folder.is_run():  # another kernel was faster
-            raise folders.taken(folder.name)
-        _begin(plan)
-        return _drive(plan, watchers)
+    sources = {"data": data, "validation": validation, "test": test}
+    with _attended(heard, "stopped before there was a run; nothing was written"), contextlib.ExitStack() as held:
+        plan = _checked(task, sources, settings, watchers, heard, namespace=namespace, overwrite=overwrite)
+        held.enter_context(locks.hold(plan.folder.path))
+        if plan.folder.is_run():  # another kernel was faster
+            raise folders.taken(plan.folder.name)
+        interrupts.whole(heard, _begin, plan)
+        return drive(plan, watchers, held, in_background=background, begun=False)
 
 
 def resume(
@@ -81,6 +81,7 @@ def resume(
     namespace: Mapping[str, Any] | None = None,
     watchers: Sequence[Watcher] = (),
     control: Control | None = None,
+    background: bool = False,
     **settings: Any,
 ) -> Run:
     """Go on with a run that was stopped or cut off, from its newest whole checkpoint and the data it kept.
@@ -92,34 +93,102 @@ def resume(
         RunError: the run has finished or is being trained; what it needs is missing or damaged; the data, a setting,
             the base model or the format of the checkpoints is not what it was.
     """
+    heard = control or Control()
+    too_early = f"stopped before the run {run.name!r} went on; it is as it was"
+    parts = {"data": data, "validation": validation, "test": test}
+    trainings.refuse_second()
+    with _attended(heard, too_early), contextlib.ExitStack() as held:
+        held.enter_context(locks.hold(run.folder))
+        _import_libraries()
+        with interrupts.at_once(heard):
+            plan = _found_again(run, task, parts, namespace, heard, settings)
+        return drive(plan, watchers, held, in_background=background, begun=True)
+
+
+def _found_again(
+    run: Run,
+    task: str | None,
+    parts: Mapping[str, Any],
+    namespace: Mapping[str, Any] | None,
+    control: Control,
+    settings: Mapping[str, Any],
+) -> Plan:
+    """The plan of a run, from what its folder kept."""
     from nbtune.running import resuming
 
     folder = RunFolder(run.folder)
-    with locks.hold(folder.path):
-        status, spec = folder.status(), folder.spec()
-        if status == "finished":
-            words = f"the run {run.name!r} has finished"
-            raise RunError(words, "start a new run, with this one's model_path as its model")
-        if task not in (None, spec.task):
-            raise RunError(f"the run {run.name!r} learns {spec.task!r}, not {task!r}", "leave the task out")
-        configured = registry().task(spec.task).configured(spec.options)
-        trust = settings.pop("trust_remote_code", None) or run.trusted
-        given = {**_given(settings), "trust_remote_code": trust}
-        spec = resuming.spec_with(folder, configured, given)
+    status, spec = folder.status(), folder.spec()
+    if status == "finished":
+        words = f"the run {run.name!r} has finished"
+        raise RunError(words, "start a new run, with this one's model_path as its model")
+    if task not in (None, spec.task):
+        raise RunError(f"the run {run.name!r} learns {spec.task!r}, not {task!r}", "leave the task out")
+    configured = registry().task(spec.task).configured(spec.options)
+    given = {**_given(settings), "trust_remote_code": settings.get("trust_remote_code") or run.trusted}
+    spec = resuming.spec_with(folder, configured, given)
+    base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
+    prepared = resuming.kept_data(folder, configured)
+    if parts["data"] is not None:
+        again = _prepare(spec, configured, given.get("columns") or spec.columns, namespace, **parts)
+        resuming.refuse_other_data(run.name, prepared.raw, again.raw)
+    resuming.refuse_other_making(folder, spec, base)
+    # killed before it had told of its data: there is nothing to go on from
+    begun = any(isinstance(event, PreparedEvent) for event in folder.events())
+    if not begun:
+        folder.event_log.cut(0)
+    return _plan(spec, configured, base, _recipe(spec, base), prepared, folder, control, resume=begun)
+
+
+@contextlib.contextmanager
+def _attended(control: Control, too_early: str) -> Iterator[None]:
+    """Hear the interrupt key, and give back what a traceback would keep in memory."""
+    try:
+        with interrupts.heard_by(control):
+            yield
+    except Stop:
+        raise Interrupted(too_early, "start it again when ready") from None
+    except BaseException as error:
+        release(error)
+        raise
+    finally:
+        give_back()
+
+
+def _checked(
+    task: str,
+    sources: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    watchers: Sequence[Watcher],
+    control: Control,
+    *,
+    namespace: Mapping[str, Any] | None,
+    overwrite: bool,
+) -> Plan:
+    """All that can be known before training, with a folder for the run."""
+    spec, configured = make_spec(registry().task(task), _given(settings))
+    trainings.refuse_second()
+    _import_libraries()
+
+    with interrupts.at_once(control):
         base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
-        prepared = resuming.kept_data(folder, configured)
-        if data is not None:
-            parts = {"data": data, "validation": validation, "test": test}
-            again = _prepare(spec, configured, given.get("columns") or spec.columns, namespace, **parts)
-            resuming.refuse_other_data(run.name, prepared.raw, again.raw)
-        resuming.refuse_other_making(folder, spec, base)
-        # killed before it had told of its data: there is nothing to go on from
-        begun = any(isinstance(event, PreparedEvent) for event in folder.events())
-        if not begun:
-            folder.event_log.cut(0)
+        tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
         recipe = _recipe(spec, base)
-        plan = _plan(spec, configured, base, recipe, prepared, folder, control or Control(), resume=begun)
-        return _drive(plan, watchers, begun=True)
+        _refuse_taken(spec.name, overwrite)
+        tell(watchers, Preparing(stage="reading the data", done=0, total=1))
+        prepared = _prepare(spec, configured, spec.columns, namespace, **sources)
+    folder = folders.create(spec.name, spec.task, overwrite=overwrite)
+    described = {"data": prepared.data, **{part: _words(sources[part]) for part in ("validation", "test")}}
+    spec = spec.model_copy(update={"name": folder.name, **described})
+    return _plan(spec, configured, base, recipe, prepared, folder, control)
+
+
+def _import_libraries() -> None:
+    """An import that an interrupt cuts leaves modules half loaded, for the rest of the process: so these come first,
+    where it waits."""
+    import transformers  # noqa: F401
+
+    import nbtune.data.prepare
+    import nbtune.running.runner  # noqa: F401
 
 
 def _begin(plan: Plan) -> None:
@@ -146,58 +215,6 @@ def _begin(plan: Plan) -> None:
     except RunError:
         folder.remove()
         raise
-
-
-def _drive(plan: Plan, watchers: Sequence[Watcher], begun: bool = False) -> Run:
-    """Pull the events to the end, writing each down and showing it to everybody who watches."""
-    from nbtune.running.runner import execute
-
-    run = Run(plan.folder, plan.control, trust_remote_code=plan.spec.trust_remote_code)
-    plugins = _Guarded(registry().watchers(run, plan.control))
-    try:
-        # closed here, so that nothing is written any more when the run is let go of
-        with interrupts.heard_by(plan.control) as pressed, contextlib.closing(execute(plan)) as events:
-            for event in events:
-                begun = begun or isinstance(event, Started)
-                _log(plan, event, watchers)
-                _tell((*watchers, plugins), event)
-                for note in plugins.take_notes():
-                    _log(plan, note, watchers)
-                    _tell(watchers, note)
-    except NbtuneError:
-        if not begun:  # nothing was learned: the name is free again
-            plan.folder.remove()
-        raise
-    if pressed.insisted:
-        raise KeyboardInterrupt
-    return run
-
-
-def _log(plan: Plan, event: Event, watchers: Iterable[Watcher]) -> None:
-    trouble = plan.folder.log(event)
-    if trouble:
-        _tell(watchers, Noted(step=getattr(event, "step", 0), severity="warning", message=trouble))
-
-
-class _Guarded:
-    """Plugins' watchers: one that fails is dropped and named, and the training goes on."""
-
-    def __init__(self, watchers: Iterable[Watcher]) -> None:
-        self._watchers = list(watchers)
-        self._notes: list[Noted] = []
-
-    def on_event(self, event: Event) -> None:
-        for watcher in list(self._watchers):
-            try:
-                watcher.on_event(event)
-            except Exception as error:  # a stranger's code
-                self._watchers.remove(watcher)
-                words = f"the watcher {type(watcher).__name__} failed and was dropped: {type(error).__name__}: {error}"
-                self._notes.append(Noted(step=getattr(event, "step", 0), severity="warning", message=words))
-
-    def take_notes(self) -> list[Noted]:
-        notes, self._notes = self._notes, []
-        return notes
 
 
 def _plan(
@@ -264,8 +281,3 @@ def _refuse_taken(name: str | None, overwrite: bool) -> None:
 
 def _words(source: Any) -> str:
     return source if isinstance(source, str) else "" if source is None else type(source).__name__
-
-
-def _tell(watchers: Iterable[Watcher], event: Event) -> None:
-    for watcher in watchers:
-        watcher.on_event(event)

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from nbtune.errors import ModelError
@@ -117,7 +116,7 @@ def open_model(
     except FileNotFoundError:
         raise ModelError(
             f"the run {folder.name!r} has no saved model",
-            "it did not get as far as its first evaluation; train it again",
+            "it was stopped or cut off before its first step; its resume() goes on with it",
         ) from None
     except json.JSONDecodeError as error:
         raise ModelError(f"{_CARD} of the run {folder.name!r} is damaged: {error}", "train the run again") from None
@@ -152,12 +151,3 @@ def _load_extra(head: Head, path: Path) -> None:
     for name, module in head.extra_modules().items():
         own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
         module.load_state_dict(own)
-
-
-def free_memory() -> None:
-    """Give unused memory back: collect garbage and empty the device's cache."""
-    import gc
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

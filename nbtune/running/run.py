@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from nbtune.control import Control
 from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
+from nbtune.running import background
 from nbtune.running.folder import RunFolder
+from nbtune.running.memory import give_back
 from nbtune.running.spec import RunSpec
 from nbtune.values import ColumnMap, Example, Part
 
@@ -28,10 +30,12 @@ _MOST_OPEN = 2
 class Run:
     """A fine-tuning on disk. Light: it holds a path and no model, so `Out[]` may keep it."""
 
-    def __init__(self, folder: RunFolder, control: Control | None = None, *, trust_remote_code: bool = False) -> None:
+    def __init__(
+        self, folder: RunFolder, *, trust_remote_code: bool = False, training: background.Training | None = None
+    ) -> None:
         self._folder = folder
         self._trust = trust_remote_code
-        self.control = control or Control()
+        self._training = training
 
     @property
     def name(self) -> str:
@@ -49,12 +53,40 @@ class Run:
     @property
     def status(self) -> str:
         """`finished`, `stopped`, `failed`, `running`, or `unfinished` where nobody trains any more."""
+        if self._going() is not None:
+            return "running"
+        if self._training is not None and not self.folder.is_dir():
+            return "failed"  # before anything was learned, so that its name is free again
         return self._folder.status()
 
     @property
     def trusted(self) -> bool:
         """Whether whoever opened the run lets code run that came with its model."""
         return self._trust
+
+    @property
+    def control(self) -> Control:
+        """Pauses, resumes, stops the training and changes its learning rate, at its next step.
+
+        Raises:
+            RunError: the run is not training in this kernel.
+        """
+        training = self._going()
+        if training is None:
+            raise background.not_training(self.name, self.status)
+        return training.control
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait for the end of a training in the background, `timeout` seconds at most: `status` says if it came.
+        The interrupt key ends the waiting, not the training.
+
+        Raises:
+            Exception: what ended the training, if it failed.
+        """
+        training = self._going() or self._training
+        if training is not None:
+            training.wait(timeout)
+        return self
 
     @functools.cached_property
     def spec(self) -> RunSpec:
@@ -175,10 +207,8 @@ class Run:
 
     def free(self) -> None:
         """Give the memory of the opened model back; it is opened again on use."""
-        from nbtune.running.model import free_memory
-
         _OPEN.pop(self.folder.resolve(), None)
-        free_memory()
+        give_back()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The task's own actions: `run.recommend(user, k)`."""
@@ -200,6 +230,9 @@ class Run:
         score = f", {headline} {value:.4f}" if value is not None else ""
         return f"Run({self.name!r}: {self.task}, {self.status}{score}; {self.folder})"
 
+    def _going(self) -> background.Training | None:
+        return background.training_in(self.folder)
+
     def _act(self, name: str, *args: Any, **kwargs: Any) -> Any:
         model = self._model()
         return model.task.actions()[name](model, *args, **kwargs)
@@ -208,6 +241,11 @@ class Run:
         """The opened model; the few used last stay open."""
         from nbtune.running.model import open_model
 
+        if self._going() is not None and not self.model_path.is_dir():
+            raise RunError(
+                f"the run {self.name!r} is still training, and has no model yet",
+                "wait() waits for it, control.stop() ends it with what it has learned",
+            )
         key = self.folder.resolve()
         stamp = (self.model_path / "nbtune.json").stat().st_mtime_ns if self.model_path.is_dir() else 0
         held = _OPEN.get(key)
@@ -265,11 +303,9 @@ class Run:
 
 def free_all() -> int:
     """Close every opened model and give its memory back; the number closed."""
-    from nbtune.running.model import free_memory
-
     count = len(_OPEN)
     _OPEN.clear()
-    free_memory()
+    give_back()
     return count
 
 

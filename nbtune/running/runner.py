@@ -10,29 +10,29 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
+from nbtune.control import Stop
 from nbtune.errors import RunError, TrainingError
-from nbtune.evaluation.report import Report, make_report
-from nbtune.events import Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
+from nbtune.events import Adjusted, Ended, EndStatus, Evaluated, Event, Noted, Preparing, Stepped
 from nbtune.events import Prepared as PreparedEvent
-from nbtune.running import card, saving
+from nbtune.running import saving
 from nbtune.running.features import encode
-from nbtune.running.model import Model
+from nbtune.running.finishing import keep, predict
+from nbtune.running.interrupts import at_once, whole
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
 from nbtune.training import adapters, memory
-from nbtune.training.batches import Budget, forward_with
+from nbtune.training.batches import Budget
 from nbtune.training.determinism import deterministic
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job, LoopSettings, LoopState
-from nbtune.training.loop import Stop, set_training, train
+from nbtune.training.loop import train
 from nbtune.training.randomness import seed_generators
-from nbtune.values import Part
 
 CHUNK = 500
-"""Examples predicted between two looks at `control`."""
+"""Examples predicted between two words about it."""
+OPENING = "loading the model"
+"""The stage in which settings are refused that do not fit the model."""
 
 
 def execute(plan: Plan) -> Generator[Event, None, None]:
@@ -50,10 +50,10 @@ def execute(plan: Plan) -> Generator[Event, None, None]:
             job = yield from _make_job(plan)
             with saving.Checkpoints(plan, job) as checkpoints:
                 ended = yield from _learn(job, checkpoints)
-                yield from _keep(plan, job, ended)
+                ended = yield from keep(plan, job, ended)
                 yield from checkpoints.settle()
     except Stop:
-        yield _ended("stopped", "stopped before the first step", began)
+        yield _ended("stopped", f"stopped before {'training went on' if plan.resume else 'the first step'}", began)
         return
     except Exception as error:
         failure = _explained(plan, error)
@@ -70,50 +70,27 @@ def _learn(job: Job, checkpoints: saving.Checkpoints) -> Generator[Event, None, 
     """Drive the loop: keep the best weights and take the checkpoints; gives how it ended."""
     for event in train(job):
         if isinstance(event, Ended):
+            if event.step == 0 and event.status == "stopped":
+                raise Stop  # a model that has learned nothing is none
             yield from checkpoints.conclude(finished=event.status == "finished")
             return event
         yield event
         if isinstance(event, Evaluated) and event.best:
             job.keep_best()
+        if isinstance(event, Adjusted):  # what was changed by hand is not in the spec
+            yield from checkpoints.take()
         if isinstance(event, (Stepped, Evaluated)):
             yield from checkpoints.heed()
     raise AssertionError("the loop ends with Ended")
-
-
-def _keep(plan: Plan, job: Job, ended: Ended) -> Iterator[Event]:
-    """Write the model; when training was not cut short, fit what comes after the weights and score it."""
-    job.load_best()
-    job.release()
-    set_training(job.head, False)
-    parts = plan.prepared.parts
-    if ended.status == "finished":
-        yield Preparing(stage="fitting what follows the training", done=0, total=1)
-        with torch.random.fork_rng():
-            job.head.conclude(parts["train"], parts.get("validation", []), forward_with(job.head, job.device))
-    elif type(job.head).conclude is not Head.conclude:
-        words = "stopped before what follows the training (thresholds, a ranker) was fitted: a resumed run fits it"
-        yield Noted(step=job.state.step, severity="note", message=words)
-    yield saving.save_model(plan, job)
-    if ended.status == "finished":
-        yield Preparing(stage="scoring", done=0, total=1)
-        report = _final_report(plan, job)
-        with plan.folder.writing("the report"):
-            plan.folder.write("report.json", report.to_json())
-            plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
 
 
 def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     spec = plan.spec
     seed_generators(spec.seed)  # the new layers of the head
     device = choose_device(spec.device, spec.precision)
-    yield Preparing(stage="loading the model", done=0, total=1)
-    head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
-    adapters.freeze(head, spec.freeze)
-    if spec.lora is not None:
-        lora = spec.lora
-        adapters.add_lora(
-            head, adapters.LoraSettings(rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
-        )
+    yield Preparing(stage=OPENING, done=0, total=1)
+    with at_once(plan.control):
+        head = _make_head(plan)
     train_examples = plan.prepared.parts["train"]
     features = yield from encode(plan, head, train_examples)
     budget = Budget()  # kept from one evaluation to the next
@@ -137,41 +114,26 @@ def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     return job
 
 
+def _make_head(plan: Plan) -> Head:
+    head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
+    adapters.freeze(head, plan.spec.freeze)
+    if plan.spec.lora is not None:
+        lora = plan.spec.lora
+        adapters.add_lora(
+            head, adapters.LoraSettings(rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
+        )
+    return head
+
+
 def _evaluate(plan: Plan, head: Head, device: Device, budget: Budget) -> Generator[Preparing, None, dict[str, float]]:
-    """Validation scores; an interrupt ends it between two batches."""
-
-    def heed() -> None:
-        if plan.control.stopping:
-            raise Stop
-
+    """Validation scores."""
     examples = plan.prepared.parts["validation"]
     predictions: list[Any] = []
-    for prediction in head.predict(examples, forward_with(head, device, budget=budget, heed=heed)):
+    for prediction in predict(plan, head, device, examples, budget):
         predictions.append(prediction)
         if len(predictions) % CHUNK == 0:
             yield Preparing(stage="evaluating", done=len(predictions), total=len(examples))
     return plan.task.metrics(plan.prepared.inventory).scores(examples, predictions)
-
-
-def _final_report(plan: Plan, job: Job) -> Report:
-    """Scores on the test data, or on the validation data with a word of caution."""
-    prepared = plan.prepared
-    part: Part = "test" if prepared.parts.get("test") else "validation"
-    notes = []
-    if part == "validation":
-        notes.append("these are the examples that chose the best checkpoint, so the scores are a little too good")
-    examples = prepared.parts[part]
-    model = Model(plan.folder.path, plan.task, job.head, prepared.inventory, job.device)
-    return make_report(
-        run=plan.folder.name,
-        task=plan.task,
-        inventory=prepared.inventory,
-        data=part,
-        examples=examples,
-        predictions=list(model.predict(examples)),
-        train=prepared.parts["train"],
-        notes=notes,
-    )
 
 
 def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
@@ -181,7 +143,7 @@ def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
     try:
         job.load_best()
         job.release()
-        saved = saving.save_model(plan, job)
+        saved = whole(plan.control, saving.save_model, plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")
     else:

@@ -81,12 +81,9 @@ class Checkpoints:
             whole = self.job.snapshot()
             weights = self._copy.take(replace(whole, optimizer=_NOTHING)).weights if whole.best is None else whole.best
             yield from self._hand_over(Snapshot(weights, _NOTHING, None, whole.state), began)
-        elif self.job.between_steps:
+        else:
             yield from self.take()
             yield from self.settle()
-        else:
-            words = "interrupted in the middle of a step: a resume goes on from the checkpoint before"
-            yield Noted(step=self.job.state.step, severity="note", message=words)
 
     def settle(self) -> Iterator[Event]:
         """Wait for the checkpoint that is being written, and say so where it could not be."""

@@ -76,7 +76,6 @@ class Job:
     validation_examples: int = 0
     state: LoopState = field(default_factory=LoopState)
     best_weights: dict[str, Tensor] | None = None
-    between_steps: bool = True  # an interrupt may leave a step half taken: there is nothing to go on from
 
     def __post_init__(self) -> None:
         for module in adapters.modules(self.head).values():

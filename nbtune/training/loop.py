@@ -13,16 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbtune.control import Stop
 from nbtune.events import Adjusted, Ended, Evaluated, Event, Paused, Resumed, Started
 from nbtune.tasks.head import Batch, Head
 from nbtune.training import adapters, memory, optimizers
 from nbtune.training.batches import collate, epoch_batches
 from nbtune.training.job import Job
 from nbtune.training.losses import Window
-
-
-class Stop(Exception):  # noqa: N818  # not an error: `control.stop` was heard in the middle of an evaluation
-    """Raised by an evaluation that was told to stop."""
 
 
 def train(job: Job) -> Iterator[Event]:
@@ -56,7 +53,7 @@ def train(job: Job) -> Iterator[Event]:
                         break
             else:
                 job.state.epoch, job.state.position = job.state.epoch + 1, 0
-    except (KeyboardInterrupt, Stop):
+    except Stop:  # in an evaluation; a bare KeyboardInterrupt may strike inside a step, and goes through
         reason = "stopped"
     last = window.close()
     if last is not None:
@@ -111,7 +108,6 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Iterator
 
     Micro-batches that do not fit into memory are cut until they do; the step stays the same.
     """
-    job.between_steps = False
     random = job.step_random_state()
     while (loss := _gradients(job, memory.cut(groups, job.state.rows_at_once))) is None:
         memory.release()
@@ -125,7 +121,6 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Iterator
     job.schedule.step()
     job.state.step += 1
     job.state.position += len(groups)
-    job.between_steps = True
     yield window.add(loss, norm, groups, rate)
 
 
@@ -156,10 +151,6 @@ def _backward(job: Job, batch: Batch, share: float) -> Tensor:
 
 def _heed(job: Job) -> Iterator[Event]:
     """Act on what `control` was asked for since the last step."""
-    rate = job.control.take_learning_rate()
-    if rate is not None:
-        old = optimizers.set_peak(job.optimizer, job.schedule, rate)
-        yield Adjusted(step=job.state.step, setting="learning_rate", old=old, new=rate)
     if job.control.paused:
         yield Paused(step=job.state.step, time=time.time())
         # in slices, so that an interrupt of the kernel is heard while waiting
@@ -167,6 +158,10 @@ def _heed(job: Job) -> Iterator[Event]:
             pass
         if not job.control.stopping:
             yield Resumed(step=job.state.step, time=time.time())
+    rate = job.control.take_learning_rate()  # after the pause, in which it may have been asked for
+    if rate is not None:
+        old = optimizers.set_peak(job.optimizer, job.schedule, rate)
+        yield Adjusted(step=job.state.step, setting="learning_rate", old=old, new=rate)
 
 
 def _due(job: Job) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.manager import start_new_kernel
 from traitlets.config import Config
 
 from nbtune.events import Ended, Evaluated, Event, Noted, Prepared, Saved, Started, Stepped
@@ -131,3 +132,49 @@ def stepped(step: int, total: int, loss: float | None = None) -> Stepped:
 def evaluated(step: int, score: float, *, best: bool = True, text: str = "") -> Evaluated:
     metrics = {f"entity_precision{text}": 0.9, f"entity_f1{text}": score}
     return Evaluated(step=step, epoch=1.0, metrics=metrics, headline=f"entity_f1{text}", best=best, seconds=0.5)
+
+
+class Kernel:
+    """A kernel, its cells, and what they put out."""
+
+    def __init__(self) -> None:
+        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self._asked = ""
+
+    def begin(self, source: str) -> None:
+        self._asked = self.client.execute(source)
+
+    def until(self, said: str) -> None:
+        """Wait until the cell has said something."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            assert message["msg_type"] != "error", message["content"]
+            if said in str(message["content"]):
+                return
+
+    def ended(self) -> list[dict[str, Any]]:
+        """The messages until the cell is done; the last is its reply."""
+        messages: list[dict[str, Any]] = []
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") != self._asked:
+                continue
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                return messages
+            messages.append(message)
+
+    def cell(self, source: str) -> str:
+        """What a cell that must succeed prints."""
+        self.begin(source)
+        messages = self.ended()
+        assert not [each["content"] for each in messages if each["msg_type"] == "error"]
+        return "".join(each["content"]["text"] for each in messages if each["msg_type"] == "stream").strip()
+
+    def press(self) -> None:
+        self.manager.interrupt_kernel()
+
+
+@pytest.fixture(scope="session")
+def start_kernel() -> type[Kernel]:
+    """Starts a real kernel, which whoever asked for it shuts down."""
+    return Kernel
