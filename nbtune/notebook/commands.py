@@ -6,6 +6,7 @@ from nbtune.notebook.arguments import Command, Option, Word
 
 _DATA = "a DataFrame or other variable, a file, sample:NAME or hub:NAME"
 
+_PRECISION = "fp32, bf16, fp16 or int8 (faster on a CPU, a little less exact); by default that of the run"
 FINETUNE = Command(
     name="finetune",
     summary="Fine-tune a language model on your data.",
@@ -44,7 +45,10 @@ EVALUATE = Command(
     name="evaluate",
     summary="Score a run, beside its baselines.",
     words=(Word("run", "run"),),
-    options=(Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),),
+    options=(
+        Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),
+        Option("precision", _PRECISION, "PRECISION"),
+    ),
     examples="""
 %evaluate conll
 %evaluate conll --data test_df
@@ -56,7 +60,7 @@ PREDICT = Command(
     name="predict",
     summary="Use a run on new texts.",
     words=(Word("run", "run"),),
-    options=(Option("data", _DATA, "DATA", "data"),),
+    options=(Option("data", _DATA, "DATA", "data"), Option("precision", _PRECISION, "PRECISION")),
     texts=True,
     body="one text per line in the cell",
     examples="""

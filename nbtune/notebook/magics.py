@@ -156,7 +156,8 @@ class Nbtune(Magics):
     def _evaluate(self, typed: Arguments, names: Namespace) -> Any:
         data = typed.get("data")
         run = _load(typed.values["run"], names)
-        return run.evaluate(from_variables(data, names) if data is not None else None, namespace=names)
+        source = from_variables(data, names) if data is not None else None
+        return run.evaluate(source, namespace=names, precision=typed.get("precision"))
 
     def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
         run = _load(typed.values["run"], names)
@@ -166,8 +167,8 @@ class Nbtune(Magics):
             problem = "was given both texts and --data" if texts else "has nothing to predict"
             raise SpecError(f"%predict {problem}", f"write a text in quotes, or --data; usage: {PREDICT.usage()}")
         if data is not None:
-            return run.predict(from_variables(data, names), namespace=names)
-        answers = run.predict(texts, namespace=names)
+            return run.predict(from_variables(data, names), namespace=names, precision=typed.get("precision"))
+        answers = run.predict(texts, namespace=names, precision=typed.get("precision"))
         drawn = run.render(texts) if len(texts) <= _DRAWN else []
         if drawn:
             self._drawn.draw_as(answers, predictions_picture(drawn, answers))

@@ -16,15 +16,15 @@ def free(name: str | None = None) -> str:
     Raises:
         RunError: there is no run of that name.
     """
+    from nbtune.running import opened
     from nbtune.running.catalog import load
-    from nbtune.running.run import free_all
 
     before = _held()
     forget_last_error()
     if name is not None:
         load(name).free()
     else:
-        free_all()
+        opened.close()
     give_back()
     return _said(before, _held())
 

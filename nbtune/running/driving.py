@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from nbtune.errors import NbtuneError
 from nbtune.events import Ended, Event, Noted, Prepared, Preparing, Started
-from nbtune.running import background
-from nbtune.running.run import Run, free_all
+from nbtune.running import background, opened
+from nbtune.running.run import Run
 from nbtune.tasks.hookspecs import Watcher
 from nbtune.tasks.registry import registry
 
@@ -27,7 +27,7 @@ def drive(
         RunError: another run is training in this process.
     """
     training = background.begin(plan.folder.path, plan.control)
-    free_all()  # models that were opened to predict are opened again on use: their memory is needed here
+    opened.close()  # models that were opened to predict are opened again on use: their memory is needed here
     run = Run(plan.folder, trust_remote_code=plan.spec.trust_remote_code, training=training)
     told = _told(plan, run, watchers, begun, guarded=in_background)
 

@@ -21,6 +21,7 @@ from nbtune.tasks.task import Task
 from nbtune.training import adapters
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device, choose_device
+from nbtune.training.int8 import quantise
 from nbtune.training.loop import set_training
 from nbtune.training.shortcuts import pack_predictions
 from nbtune.training.tensor_files import sync
@@ -140,7 +141,11 @@ def open_model(
     _load_extra(head, path)
     head.restore(card["state"])
     head.load_assets(path)
-    return Model(folder, task, head, inventory, choose_device(device, precision))
+    if precision != "int8":
+        return Model(folder, task, head, inventory, choose_device(device, precision))
+    model = Model(folder, task, head, inventory, choose_device("cpu", "fp32"))
+    quantise(head)
+    return model
 
 
 def _load_extra(head: Head, path: Path) -> None:

@@ -16,7 +16,7 @@ _OPEN: OrderedDict[tuple[Path, str], Model] = OrderedDict()
 _MOST = 2
 
 
-def opened(folder: Path, spec: RunSpec, precision: str | None, *, trust_remote_code: bool) -> Model:
+def model(folder: Path, spec: RunSpec, precision: str | None, *, trust_remote_code: bool) -> Model:
     """The model of the run in `folder`, opened unless it is open and still the one on disk."""
     from nbtune.running.model import open_model
 

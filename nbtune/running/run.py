@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
 from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
-from nbtune.running import background
+from nbtune.running import background, opened
 from nbtune.running.folder import RunFolder
-from nbtune.running.memory import give_back
 from nbtune.running.spec import RunSpec
 from nbtune.values import ColumnMap, Example, Part
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
     from nbtune.running.model import Model
 
-_OPEN: OrderedDict[Path, Model] = OrderedDict()
-_MOST_OPEN = 2
+STREAMED = 2000
+"""Rows of a stream that are predicted together."""
 
 
 class Run:
@@ -136,15 +135,18 @@ class Run:
         columns: Mapping[str, str | list[str]] | None = None,
         bad_rows: str = "error",
         namespace: Mapping[str, Any] | None = None,
+        precision: str | None = None,
     ) -> Report:
         """Score the model on `data`; by default on the run's test part, or else its validation part.
+
+        `precision` is that of the run if not given; "int8" is faster on a CPU and costs a little of the score.
 
         Raises:
             DataError: the data cannot be read, or holds labels the model does not know.
         """
         from nbtune.evaluation.report import make_report
 
-        model = self._model()
+        model = self._model(precision)
         part: Part = "test"
         notes: list[str] = []
         if data is None:
@@ -174,14 +176,16 @@ class Run:
         *,
         columns: Mapping[str, str | list[str]] | None = None,
         namespace: Mapping[str, Any] | None = None,
+        precision: str | None = None,
     ) -> pd.DataFrame:
         """Predictions for a text, a list of texts, a DataFrame or anything `finetune` takes as data.
 
-        The table has the input's rows and columns, with the task's prediction columns added.
+        The table has the input's rows and columns, with the task's prediction columns added. `precision` is that of
+        the run if not given; "int8" is faster on a CPU and costs a little of the score.
         """
         from nbtune.evaluation.report import predictions_frame
 
-        model = self._model()
+        model = self._model(precision)
         if isinstance(data, str) and not _is_source(data, namespace):
             data = [data]
         examples = self._read(model, data, "predict", columns, "error", namespace)
@@ -189,6 +193,23 @@ class Run:
         predictions = list(model.predict(arranged))
         table = predictions_frame(model.task, arranged, predictions)
         return _beside(data, table)
+
+    def stream(
+        self,
+        rows: Iterable[Any],
+        *,
+        columns: Mapping[str, str | list[str]] | None = None,
+        precision: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Predictions one after the other, in order, for rows that come from anywhere: texts, or dicts of columns.
+
+        Only a few thousand rows are in memory at once. For tasks that regroup their rows (recommendation), use
+        `predict`.
+        """
+        waiting = iter(rows)
+        while chunk := list(islice(waiting, STREAMED)):
+            table = self.predict(chunk, columns=columns, precision=precision)
+            yield from ({str(key): value for key, value in row.items()} for row in table.to_dict("records"))
 
     def render(self, data: Any) -> list[str]:
         """The HTML of each prediction where the task draws one; safe to show."""
@@ -207,8 +228,7 @@ class Run:
 
     def free(self) -> None:
         """Give the memory of the opened model back; it is opened again on use."""
-        _OPEN.pop(self.folder.resolve(), None)
-        give_back()
+        opened.close(self.folder)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The task's own actions: `run.recommend(user, k)`."""
@@ -237,26 +257,14 @@ class Run:
         model = self._model()
         return model.task.actions()[name](model, *args, **kwargs)
 
-    def _model(self) -> Model:
+    def _model(self, precision: str | None = None) -> Model:
         """The opened model; the few used last stay open."""
-        from nbtune.running.model import open_model
-
         if self._going() is not None and not self.model_path.is_dir():
             raise RunError(
                 f"the run {self.name!r} is still training, and has no model yet",
                 "wait() waits for it, control.stop() ends it with what it has learned",
             )
-        key = self.folder.resolve()
-        stamp = (self.model_path / "nbtune.json").stat().st_mtime_ns if self.model_path.is_dir() else 0
-        held = _OPEN.get(key)
-        if held is None or held.stamp != stamp:
-            held = open_model(self.folder, self.spec.device, self.spec.precision, trust_remote_code=self._trust)
-            held.stamp = stamp
-            _OPEN[key] = held
-        _OPEN.move_to_end(key)
-        while len(_OPEN) > _MOST_OPEN:
-            _OPEN.popitem(last=False)
-        return held
+        return opened.model(self.folder, self.spec, precision, trust_remote_code=self._trust)
 
     def _read(
         self,
@@ -299,14 +307,6 @@ class Run:
         from nbtune.running.snapshot import read_examples
 
         return read_examples(self.folder, part)
-
-
-def free_all() -> int:
-    """Close every opened model and give its memory back; the number closed."""
-    count = len(_OPEN)
-    _OPEN.clear()
-    give_back()
-    return count
 
 
 def _describe(data: Any) -> str:
