@@ -37,8 +37,9 @@ types: venv
 imports: venv
 	$(BIN)/lint-imports
 
+# one thread a worker: tiny models gain nothing from more, and workers would wait for each other
 tests: venv
-	$(BIN)/python -m pytest tests --ignore=tests/notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/notebooks --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 notebooks: venv
 	$(BIN)/python -m pytest tests/notebooks
