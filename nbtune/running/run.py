@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from nbtune.control import Control
 from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
-from nbtune.running import background, opened
+from nbtune.running import asked, background, opened
 from nbtune.running.folder import RunFolder
 from nbtune.running.spec import RunSpec
-from nbtune.values import ColumnMap, Example, Part
+from nbtune.values import Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,15 +150,17 @@ class Run:
         part: Part = "test"
         notes: list[str] = []
         if data is None:
-            examples, part = self._own_examples()
+            examples, part = asked.held_out(self._folder)
             where = f"{part} data of the run"
             if part == "validation":
                 notes.append("these are the examples that chose the best checkpoint: the scores are a little too good")
         else:
-            examples = self._read(model, data, part, columns, bad_rows, namespace)
-            where = _describe(data)
+            examples = asked.read(
+                self._folder, model, data, part, columns=columns, bad_rows=bad_rows, namespace=namespace
+            )
+            where = asked.described(data)
         arranged = model.task.arrange(examples, model.inventory, part)
-        train = model.task.arrange(self._kept("train") or [], model.inventory, "train")
+        train = model.task.arrange(asked.kept(self._folder, "train") or [], model.inventory, "train")
         return make_report(
             run=self.name,
             task=model.task,
@@ -186,13 +188,13 @@ class Run:
         from nbtune.evaluation.report import predictions_frame
 
         model = self._model(precision)
-        if isinstance(data, str) and not _is_source(data, namespace):
+        if isinstance(data, str) and not asked.names_data(data, namespace):
             data = [data]
-        examples = self._read(model, data, "predict", columns, "error", namespace)
+        examples = asked.read(self._folder, model, data, "predict", columns=columns, namespace=namespace)
         arranged = model.task.arrange(examples, model.inventory, "predict")
         predictions = list(model.predict(arranged))
         table = predictions_frame(model.task, arranged, predictions)
-        return _beside(data, table)
+        return asked.beside(data, table)
 
     def stream(
         self,
@@ -214,7 +216,7 @@ class Run:
     def render(self, data: Any) -> list[str]:
         """The HTML of each prediction where the task draws one; safe to show."""
         model = self._model()
-        examples = self._read(model, [data] if isinstance(data, str) else data, "predict", None, "error", None)
+        examples = asked.read(self._folder, model, [data] if isinstance(data, str) else data, "predict")
         arranged = model.task.arrange(examples, model.inventory, "predict")
         drawn = (model.task.render(e, p) for e, p in zip(arranged, model.predict(arranged), strict=True))
         return [html for html in drawn if html is not None]
@@ -265,69 +267,3 @@ class Run:
                 "wait() waits for it, control.stop() ends it with what it has learned",
             )
         return opened.model(self.folder, self.spec, precision, trust_remote_code=self._trust)
-
-    def _read(
-        self,
-        model: Model,
-        data: Any,
-        part: Part,
-        columns: Mapping[str, str | list[str]] | None,
-        bad_rows: str,
-        namespace: Mapping[str, Any] | None,
-    ) -> Sequence[Example]:
-        from nbtune.data.prepare import read_for_scoring
-
-        return read_for_scoring(
-            model.task,
-            data,
-            part=part,
-            columns={**self.spec.columns, **(columns or {})},
-            like=self._trained_columns(),
-            inventory=model.inventory,
-            namespace=namespace,
-            bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
-        )
-
-    def _trained_columns(self) -> ColumnMap | None:
-        """The columns the training data had, so that new data is read alike."""
-        content = self._folder.read_json("data.json")
-        if content is None:
-            return None
-        names = {k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()}
-        return ColumnMap(names)
-
-    def _own_examples(self) -> tuple[Sequence[Example], Part]:
-        for part in ("test", "validation"):
-            examples = self._kept(part)
-            if examples:
-                return examples, part
-        raise RunError(f"the run {self.name!r} kept no data to score", "give some: run.evaluate(data)")
-
-    def _kept(self, part: Part) -> Sequence[Example] | None:
-        from nbtune.running.snapshot import read_examples
-
-        return read_examples(self.folder, part)
-
-
-def _describe(data: Any) -> str:
-    if isinstance(data, (str, Path)):
-        return str(data)
-    return type(data).__name__
-
-
-def _is_source(text: str, namespace: Mapping[str, Any] | None) -> bool:
-    """Whether a string names data rather than being a text to predict."""
-    if text.startswith(("hub:", "sample:")) or (namespace is not None and text in namespace):
-        return True
-    return len(text) < 1024 and "\n" not in text and Path(text).suffix != "" and Path(text).is_file()
-
-
-def _beside(data: Any, table: pd.DataFrame) -> pd.DataFrame:
-    """Prediction columns beside the columns of a DataFrame that was given, keeping its index."""
-    import pandas as pd
-
-    if not isinstance(data, pd.DataFrame) or len(data) != len(table):
-        return table
-    added = table.set_index(data.index)
-    keep = [column for column in added.columns if column not in data.columns and column != "gold"]
-    return pd.concat([data, added[keep]], axis=1)

@@ -1,0 +1,96 @@
+"""What a run is asked about: the data it kept, or new data, read as its training data was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbtune.errors import RunError
+from nbtune.running.folder import RunFolder
+from nbtune.values import ColumnMap, Example, Part
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbtune.running.model import Model
+
+
+def kept(folder: RunFolder, part: Part) -> Sequence[Example] | None:
+    """The examples of a part as the run saw them; None if it had no such part."""
+    from nbtune.running.snapshot import read_examples
+
+    return read_examples(folder.path, part)
+
+
+def held_out(folder: RunFolder) -> tuple[Sequence[Example], Part]:
+    """The run's test part, or else its validation part.
+
+    Raises:
+        RunError: it kept neither.
+    """
+    for part in ("test", "validation"):
+        examples = kept(folder, part)
+        if examples:
+            return examples, part
+    raise RunError(f"the run {folder.name!r} kept no data to score", "give some: run.evaluate(data)")
+
+
+def read(
+    folder: RunFolder,
+    model: Model,
+    data: Any,
+    part: Part,
+    *,
+    columns: Mapping[str, str | list[str]] | None = None,
+    bad_rows: str = "error",
+    namespace: Mapping[str, Any] | None = None,
+) -> Sequence[Example]:
+    """The examples of new data; its columns are taken for what they were taken for in training.
+
+    Raises:
+        DataError: the data cannot be read, or holds labels the model does not know.
+    """
+    from nbtune.data.prepare import read_for_scoring
+
+    return read_for_scoring(
+        model.task,
+        data,
+        part=part,
+        columns={**folder.spec().columns, **(columns or {})},
+        like=_trained_columns(folder),
+        inventory=model.inventory,
+        namespace=namespace,
+        bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
+    )
+
+
+def described(data: Any) -> str:
+    """The data in a word or two, for a report."""
+    return str(data) if isinstance(data, (str, Path)) else type(data).__name__
+
+
+def names_data(text: str, namespace: Mapping[str, Any] | None) -> bool:
+    """Whether a string names data rather than being a text to predict."""
+    if text.startswith(("hub:", "sample:")) or (namespace is not None and text in namespace):
+        return True
+    return len(text) < 1024 and "\n" not in text and Path(text).suffix != "" and Path(text).is_file()
+
+
+def beside(data: Any, table: pd.DataFrame) -> pd.DataFrame:
+    """Prediction columns beside the columns of a DataFrame that was given, keeping its index."""
+    import pandas as pd
+
+    if not isinstance(data, pd.DataFrame) or len(data) != len(table):
+        return table
+    added = table.set_index(data.index)
+    wanted = [column for column in added.columns if column not in data.columns and column != "gold"]
+    return pd.concat([data, added[wanted]], axis=1)
+
+
+def _trained_columns(folder: RunFolder) -> ColumnMap | None:
+    """The columns the training data had."""
+    content = folder.read_json("data.json")
+    if content is None:
+        return None
+    return ColumnMap({k: v if isinstance(v, str) else tuple(v) for k, v in content["columns"].items()})
