@@ -73,7 +73,7 @@ def test_inputs_and_targets_can_be_had_as_json() -> None:
     assert [json.loads(text) for text in targets] == [example.target for example in EXAMPLES[1:4]]
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"bytes", np.int64(3), object()], ids=str)
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", np.int64(3), range(2)], ids=str)
 def test_what_cannot_be_written_down_is_refused_with_its_row(value: Any) -> None:
     with pytest.raises(PluginError, match="the example of row 7 cannot be written down"):
         pack([Example({"text": value}, None, 7)])
