@@ -39,7 +39,8 @@ imports: venv
 
 # one thread a worker: tiny models gain nothing from more, and workers would wait for each other
 tests: venv
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/notebooks --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/notebooks -m "not main_thread" --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/running -m main_thread
 
 notebooks: venv
 	$(BIN)/python -m pytest tests/notebooks

@@ -136,6 +136,7 @@ def test_there_is_one_training_at_a_time(behind: Any, fit: Fit, runs_dir: Path) 
     assert run.wait().resume(background=True, watchers=[]).status == "running"
 
 
+@pytest.mark.main_thread
 def test_the_interrupt_key_ends_the_waiting_and_not_the_training(behind: Any) -> None:
     run, seen = behind(**LONG)
     at = seen.until(Stepped)
