@@ -8,6 +8,7 @@ the model's own forward up to rounding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from nbtune.training.dropout import CheapDropout, Masks
 from nbtune.training.kept import KeptStates, text_keys
-from nbtune.training.packing import Packing
+from nbtune.training.packing import Packing, is_padded_right
 
 SUPPORTED = frozenset({"BertModel", "RobertaModel", "XLMRobertaModel", "CamembertModel"})
 """Encoders of this layout: attention.self.{query,key,value}, attention.output, intermediate, output."""
@@ -28,16 +29,15 @@ LONG = 96
 class PackedForward:
     """In place of the `forward` of `encoder`; what it does not know is left to the model's own.
 
-    With `first_only` the last hidden state has one token a text, shape [texts, 1, width]. The lowest `frozen` layers
-    (and what is below them) do not learn: what they give is taken from `kept`, which computes each text by itself.
+    While `first_only` is true (see `first_token_suffices`) the last hidden state has one token a text, shape
+    [texts, 1, width]. The lowest `frozen` layers (and what is below them) do not learn: what they give is taken from
+    `kept`, which computes each text by itself.
     """
 
-    def __init__(
-        self, encoder: Any, masks: Masks, *, first_only: bool, frozen: int = 0, kept: KeptStates | None = None
-    ) -> None:
+    def __init__(self, encoder: Any, masks: Masks, *, frozen: int = 0, kept: KeptStates | None = None) -> None:
         self.encoder = encoder
         self.masks = masks
-        self.first_only = first_only
+        self.first_only = False
         self.frozen = frozen
         self.kept = kept
 
@@ -49,8 +49,8 @@ class PackedForward:
         position_ids: Tensor | None = None,
         **further: Any,
     ) -> Any:
-        known = input_ids is not None and position_ids is None and (attention_mask is None or attention_mask.dim() == 2)
-        if not known or any(value is not None and value is not False for value in _unusual(further)):
+        known = input_ids is not None and position_ids is None and not any(map(_asks_for_something, further.items()))
+        if not known or not (attention_mask is None or is_padded_right(attention_mask)):
             own = type(self.encoder).forward
             return own(self.encoder, input_ids, attention_mask, token_type_ids, position_ids, **further)
         assert input_ids is not None  # part of `known`
@@ -94,7 +94,8 @@ class PackedForward:
                 rows = self._embed(own, own_types)[0]
                 return self._through(rows, Packing((length,), length, None, None), 0, self.frozen)
 
-        return self.kept.gather(text_keys(ids, types, packing.lengths), alone)
+        form = b"1" if self.first_only else b"*"
+        return self.kept.gather([form + key for key in text_keys(ids, types, packing.lengths)], alone)
 
     def _answer(self, states: Tensor) -> Any:
         from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
@@ -171,6 +172,26 @@ class PackedForward:
         return rows.view(*rows.shape[:2], -1, attention.attention_head_size).transpose(1, 2)
 
 
-def _unusual(further: dict[str, Any]) -> list[Any]:
-    """Values of arguments that ask for something the packed forward does not give."""
-    return [value for key, value in further.items() if key != "return_dict" or value is not True]
+def first_token_suffices(model: nn.Module, forward: PackedForward) -> Callable[[], None]:
+    """Let `forward` give first tokens only whenever it is called from within `model`, which reads no others; a head
+    that calls the encoder itself gets every token. Returns what undoes it."""
+
+    def switch(first_only: bool) -> None:
+        forward.first_only = first_only
+
+    handles = [
+        model.register_forward_pre_hook(lambda *_: switch(True)),
+        model.register_forward_hook(lambda *_: switch(False), always_call=True),
+    ]
+
+    def undo() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return undo
+
+
+def _asks_for_something(argument: tuple[str, Any]) -> bool:
+    """Whether a further argument wants what the packed forward does not give."""
+    name, value = argument
+    return value is not None and value is not False and not (name == "return_dict" and value is True)

@@ -26,7 +26,7 @@ class Packing:
 
     @classmethod
     def of(cls, mask: Tensor, *, wasteful: bool = True) -> Packing:
-        """From an attention mask of ones and zeros, shape [sequences, longest].
+        """From an attention mask that `is_padded_right`, shape [sequences, longest].
 
         Where `wasteful`, a little padding stays in, because taking it out would cost more.
         """
@@ -56,3 +56,12 @@ class Packing:
             return torch.arange(len(self.lengths)) * self.longest
         ends = torch.tensor(self.lengths).cumsum(0)
         return ends - torch.tensor(self.lengths)
+
+
+def is_padded_right(mask: Tensor) -> bool:
+    """Whether an attention mask, [sequences, longest], is ones and then zeros in each row, and no row is empty."""
+    if mask.dim() != 2 or mask.dtype.is_floating_point or not mask.shape[1]:
+        return False
+    ones = mask.bool()
+    ordered = bool((ones[:, 1:] <= ones[:, :-1]).all()) and bool(ones[:, 0].all())
+    return ordered and (mask.dtype == torch.bool or int(mask.max()) == 1)

@@ -13,7 +13,7 @@ from nbtune.tasks.head import Head
 from nbtune.training import adapters
 from nbtune.training.devices import Device
 from nbtune.training.dropout import CheapDropout, Masks
-from nbtune.training.encoder import SUPPORTED, PackedForward
+from nbtune.training.encoder import SUPPORTED, PackedForward, first_token_suffices
 from nbtune.training.kept import KeptStates
 from nbtune.training.lowrank import LowRankForward, SharedMasks, is_plain
 from nbtune.training.vocabulary import LearnedRows, used_tokens
@@ -69,9 +69,8 @@ class Shortcuts:
         for encoder in packable(head):
             frozen = _frozen_layers(encoder) if self._keep_frozen else 0
             kept = KeptStates() if frozen else None
-            first_only = reads_first_only(head)
-            encoder.forward = PackedForward(encoder, self.masks, first_only=first_only, frozen=frozen, kept=kept)
-            self._undo.append(lambda encoder=encoder: delattr(encoder, "forward"))  # type: ignore[misc]
+            forward = PackedForward(encoder, self.masks, frozen=frozen, kept=kept)
+            self._undo.append(_replace_forward(head, encoder, forward))
 
     def _replace(self, root: nn.Module, name: str, by: nn.Module) -> None:
         old = root.get_submodule(name)
@@ -91,7 +90,7 @@ def pack_predictions(head: Head, device: Device) -> None:
     """Let a head that will not be trained any more answer over packed tokens."""
     if device.kind == "cpu" and device.precision == "fp32":
         for encoder in packable(head):
-            encoder.forward = PackedForward(encoder, Masks(0), first_only=reads_first_only(head))
+            _replace_forward(head, encoder, PackedForward(encoder, Masks(0)))
 
 
 def packable(head: Head) -> list[Any]:
@@ -104,9 +103,18 @@ def packable(head: Head) -> list[Any]:
     return found
 
 
-def reads_first_only(head: Head) -> bool:
-    """Whether the model answers from each text's first token alone."""
-    return _class_name(head.model).endswith("ForSequenceClassification")
+def _replace_forward(head: Head, encoder: Any, forward: PackedForward) -> Callable[[], None]:
+    """Returns what undoes it."""
+    model = _transformer(head.model)
+    classifier = type(model).__name__.endswith("ForSequenceClassification")
+    release = first_token_suffices(model, forward) if classifier else lambda: None
+    encoder.forward = forward
+
+    def undo() -> None:
+        del encoder.forward
+        release()
+
+    return undo
 
 
 def _original(replacement: nn.Module, old: nn.Module) -> nn.Module:
@@ -139,7 +147,6 @@ def _frozen_layers(encoder: Any) -> int:
     return next((place for place, layer in enumerate(layers) if adapters.learns(layer)), len(layers))
 
 
-def _class_name(model: nn.Module) -> str:
-    """The name of the transformers class, adapters looked through."""
-    plain: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
-    return type(plain).__name__
+def _transformer(model: nn.Module) -> nn.Module:
+    """The transformers model, adapters looked through."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from nbtune.training.dropout import Masks
-from nbtune.training.encoder import LONG, PackedForward
+from nbtune.training.encoder import LONG, PackedForward, first_token_suffices
 from nbtune.training.packing import Packing
 
 SIZES: dict[str, Any] = {
@@ -44,12 +44,29 @@ LENGTHS = {
 }
 
 
+MASKS = {
+    "left": torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]]),
+    "a hole": torch.tensor([[1, 1, 0, 1, 1], [1, 1, 1, 1, 0]]),
+    "an empty text": torch.tensor([[1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]),
+    "floats": torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0]]),
+    "other numbers": torch.tensor([[2, 2, 2, 0, 0]]),
+}
+
+
+def replace(model: Any) -> PackedForward:
+    """Let the model's encoder use the packed forward."""
+    forward = PackedForward(model.base_model, Masks(0))
+    model.base_model.forward = forward
+    if "Sequence" in type(model).__name__:
+        first_token_suffices(model, forward)
+    return forward
+
+
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
 @pytest.mark.parametrize("kind", MODELS)
 def test_logits_and_gradients_are_those_of_the_model(kind: str, lengths: list[int]) -> None:
     torch.manual_seed(0)
     model = MODELS[kind]().eval()  # without dropout
-    encoder = model.base_model
     longest = max(lengths)
     mask = torch.tensor([[1] * length + [0] * (longest - length) for length in lengths])
     ids = torch.randint(4, 60, mask.shape) * mask + (1 - mask)
@@ -64,7 +81,7 @@ def test_logits_and_gradients_are_those_of_the_model(kind: str, lengths: list[in
         return logits.detach(), gradients
 
     expected, wanted = results()
-    encoder.forward = PackedForward(encoder, Masks(0), first_only=kind.endswith("texts"))
+    replace(model)
     logits, gradients = results()
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-6)
     assert gradients.keys() == wanted.keys()
@@ -79,16 +96,38 @@ def test_logits_and_gradients_are_those_of_the_model(kind: str, lengths: list[in
 
 def test_what_it_does_not_know_is_left_to_the_model() -> None:
     model = MODELS["bert tokens"]().eval()
-    encoder = model.base_model
-    encoder.forward = PackedForward(encoder, Masks(0), first_only=False)
+    replace(model)
     out = model(input_ids=torch.tensor([[5, 6]]), output_hidden_states=True)
     assert len(out.hidden_states) == 4
 
 
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+@pytest.mark.parametrize("kind", ["bert tokens", "bert texts"])
+def test_masks_that_are_not_padding_on_the_right_are_left_to_the_model(kind: str, mask: torch.Tensor) -> None:
+    model = MODELS[kind]().eval()
+    ids = torch.randint(4, 60, mask.shape)
+    expected = model(input_ids=ids, attention_mask=mask).logits
+    replace(model)
+    torch.testing.assert_close(model(input_ids=ids, attention_mask=mask).logits, expected)
+
+
+def test_an_encoder_that_is_called_by_itself_gives_every_token() -> None:
+    """A head may do that with the model of a classifier, before and after the classifier was used or failed."""
+    model = MODELS["bert texts"]().eval()
+    ids = torch.tensor([[5, 6, 7, 8]])
+    expected = model.base_model(input_ids=ids).last_hidden_state
+    forward = replace(model)
+    with pytest.raises(IndexError):
+        model(input_ids=torch.tensor([[5, 99]]))  # beyond the vocabulary
+    torch.testing.assert_close(model.base_model(input_ids=ids).last_hidden_state, expected, rtol=1e-4, atol=1e-6)
+    model(input_ids=ids)
+    assert forward.first_only is False
+    torch.testing.assert_close(model.base_model(input_ids=ids).last_hidden_state, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_dropout_is_drawn_while_training() -> None:
     model = MODELS["bert texts"]().train()
-    encoder = model.base_model
-    encoder.forward = PackedForward(encoder, Masks(0), first_only=True)
+    replace(model)
     ids = torch.tensor([[5, 6, 7, 8]])
     assert not torch.equal(model(input_ids=ids).logits, model(input_ids=ids).logits)
 
