@@ -107,7 +107,7 @@ def train(name: str, data: Path, rows: int, way: Mapping[str, Any]) -> dict[str,
 
     corpus, speed = corpora.read(name, data, rows), Speed()
     states: list[int] = []
-    load_best = Job.load_best
+    finish = Job.finish
 
     def measured(job: Job) -> None:
         """At the end of training, before what was learned is put away."""
@@ -115,9 +115,9 @@ def train(name: str, data: Path, rows: int, way: Mapping[str, Any]) -> dict[str,
         moments = [t for state in job.optimizer.state.values() for t in state.values() if isinstance(t, torch.Tensor)]
         gradients = [p.grad for p in learned if p.grad is not None]
         states.append(sum(t.nbytes for t in (*moments, *gradients)))
-        load_best(job)
+        finish(job)
 
-    Job.load_best = measured  # type: ignore[method-assign]
+    Job.finish = measured  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NBTUNE_RUNS_DIR"] = folder
         nbtune.finetune(

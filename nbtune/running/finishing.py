@@ -26,8 +26,7 @@ from nbtune.values import Example, Part
 def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it. Gives how the
     run ended after all: a stop in here leaves a model, and a resumed run does the rest from the last checkpoint."""
-    job.load_best()
-    job.release()
+    job.finish()
     pack_predictions(job.head, job.device)
     set_training(job.head, False)
     if ended.status == "finished":

@@ -77,7 +77,7 @@ def _learn(job: Job, checkpoints: saving.Checkpoints) -> Generator[Event, None, 
         yield event
         if isinstance(event, Evaluated) and event.best:
             job.keep_best()
-        if isinstance(event, Adjusted):  # what was changed by hand is not in the spec
+        if isinstance(event, Adjusted) and event.setting == "learning_rate":  # by hand, and so not in the spec
             yield from checkpoints.take()
         if isinstance(event, (Stepped, Evaluated)):
             yield from checkpoints.heed()
@@ -141,8 +141,7 @@ def _rescue(plan: Plan, job: Job) -> Iterator[Event]:
     if job.state.best_step is None:
         return
     try:
-        job.load_best()
-        job.release()
+        job.finish()
         saved = whole(plan.control, saving.save_model, plan, job)
     except Exception as error:  # a full disk, say: then the best weights stay in checkpoints/
         yield Noted(step=job.state.step, severity="warning", message=f"the best model could not be saved: {error}")

@@ -151,7 +151,8 @@ class Job:
                     yield f"{prefix}.{name}", buffer
 
     def step_random_state(self) -> tuple[Tensor, Any]:
-        """What a step draws from, so that a step that is begun anew draws the same."""
+        """The generators that a forward pass draws from (torch's, and that of the masks), so that a step that is begun
+        anew draws the same; cheaper than `random_state`, since it is taken at every step."""
         cuda = self.device.kind == "cuda"
         state = torch.cuda.get_rng_state(self.device.device) if cuda else torch.get_rng_state()
         return state, self.shortcuts.masks.state()
@@ -163,6 +164,8 @@ class Job:
             torch.set_rng_state(state[0])
         self.shortcuts.masks.restore(state[1])
 
-    def release(self) -> None:
-        """Give the head its own modules back, with the weights it has now; nothing is learned after."""
+    def finish(self) -> None:
+        """Give the head its own modules back, with the best weights; nothing is learned after. Safe to call again."""
+        self.load_best()
+        self.best_weights = None  # named after the modules that learned
         self.shortcuts.remove()

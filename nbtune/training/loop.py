@@ -109,12 +109,13 @@ def _step(job: Job, groups: list[NDArray[np.int64]], window: Window) -> Iterator
     Micro-batches that do not fit into memory are cut until they do; the step stays the same.
     """
     random = job.step_random_state()
-    while (loss := _gradients(job, memory.cut(groups, job.state.rows_at_once))) is None:
+    parts = memory.cut(groups, job.state.rows_at_once)
+    while (loss := _gradients(job, parts)) is None:
         memory.release()
         job.set_step_random_state(random)
-        old = job.state.rows_at_once or max(len(group) for group in groups)
-        job.state.rows_at_once = new = memory.halved(old)
-        assert new is not None  # a single row that does not fit is raised
+        old = max(len(part) for part in parts)
+        job.state.rows_at_once = new = (old + 1) // 2  # less than `old`: a single row that does not fit is raised
+        parts = memory.cut(groups, new)
         yield Adjusted(step=job.state.step, setting="rows at once", old=old, new=new)
     rate = float(job.optimizer.param_groups[0]["lr"])
     norm = optimizers.clip_and_step(job.optimizer, job.scaler, job.settings.clip)

@@ -27,11 +27,6 @@ def cut(groups: Sequence[NDArray[np.int64]], most: int | None) -> list[NDArray[n
     return [group[start : start + most] for group in groups for start in range(0, len(group), most)]
 
 
-def halved(rows: int) -> int | None:
-    """Half as many rows, rounded up; None where there is nothing left to halve."""
-    return (rows + 1) // 2 if rows > 1 else None
-
-
 def release() -> None:
     """Give back what a failed attempt held; to be called outside of the `except` block, whose frames hold it."""
     gc.collect()

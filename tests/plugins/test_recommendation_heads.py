@@ -116,7 +116,7 @@ class Setting:
             metrics=metrics,
         )
         list(train(job))
-        job.release()
+        job.finish()
 
     def rank(self, part: Part = "test") -> list[Any]:
         return list(self.head.predict(self.parts[part], self.forward))

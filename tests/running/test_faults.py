@@ -19,8 +19,9 @@ import pytest
 
 import nbtune
 from nbtune.errors import RunError
-from nbtune.events import Ended, Event, Noted, Preparing, Saved, Started, Stepped
+from nbtune.events import Adjusted, Ended, Event, Noted, Preparing, Saved, Started, Stepped
 from nbtune.running.disk import replace_folder, settled
+from nbtune.tasks.heads import SequenceHead
 from nbtune.training.checkpoints import checkpoints, read_checkpoint, write_checkpoint
 
 DATA = pd.DataFrame([{"text": f"{word} {thing}", "label": word} for word in ("good", "bad") for thing in "abcdefghij"])
@@ -301,3 +302,36 @@ def test_a_kill_between_the_two_renames_of_a_folder_loses_neither(tmp_path: Path
     replace_folder(tmp_path / "aside", tmp_path / "model")
     assert (tmp_path / "model" / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failure_after_the_training_keeps_the_best_model(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("no thresholds to be had")
+
+    monkeypatch.setattr(SequenceHead, "conclude", fail)
+    with pytest.raises(ZeroDivisionError):
+        nbtune.finetune("classification", data=DATA, model=tiny_model, name="r", epochs=2, learning_rate=1e-2)
+    run = nbtune.load("r")
+    assert run.status == "failed"
+    assert not [event for event in run.events() if isinstance(event, Noted) and "could not be saved" in event.message]
+    predicted = run.predict(DATA["text"].tolist())
+    assert len(predicted) == len(DATA)
+
+
+def test_a_step_that_was_cut_takes_no_checkpoint(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory runs out in the first steps, where there is nothing to keep, and maybe often."""
+    whole = SequenceHead.loss
+
+    def cramped(head: SequenceHead, batch: Any) -> Any:
+        if len(batch["labels"]) > 3:
+            raise MemoryError
+        return whole(head, batch)
+
+    monkeypatch.setattr(SequenceHead, "loss", cramped)
+    seen = At()
+    nbtune.finetune(
+        "classification", data=DATA, model=tiny_model, epochs=1, batch_size=6, checkpoint_every=10**6, watchers=[seen]
+    )
+    kinds = [type(event) for event in seen.events]
+    assert Adjusted in kinds
+    assert Saved not in kinds[: kinds.index(Stepped)]

@@ -74,3 +74,17 @@ def test_the_best_weights_do_not_follow_the_training(tiny_model: str) -> None:
     assert not all(torch.equal(tensor, before[name]) for name, tensor in job.weights().items())
     job.load_best()
     assert all(torch.equal(tensor, before[name]) for name, tensor in job.weights().items())
+
+
+def test_finishing_brings_the_best_weights_back_and_may_be_asked_for_twice(tiny_model: str) -> None:
+    """A failure after it (while the report is made, say) finishes again, to save what there is."""
+    untrained, job = make_job(tiny_model), make_job(tiny_model)
+    untrained.finish()
+    job.keep_best()
+    list(train(job))
+    for _ in range(2):
+        job.finish()
+        assert job.best_weights is None
+        found, expected = (one.head.model.state_dict() for one in (job, untrained))
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
