@@ -19,7 +19,7 @@ from nbtune.tasks.pretrained import Pretrained, hub_name, pretrained, quiet
 from nbtune.tasks.registry import registry
 from nbtune.tasks.task import Task
 from nbtune.training import adapters
-from nbtune.training.batches import forward_with
+from nbtune.training.batches import Budget, forward_with
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.int8 import quantise
 from nbtune.training.loop import set_training
@@ -42,6 +42,7 @@ class Model:
         self.inventory = inventory
         self.device = device
         self.stamp = 0  # when the files it was opened from were written
+        self._budget = Budget()  # found once, kept from one prediction to the next
         for module in adapters.modules(head).values():
             module.to(device.device)
         set_training(head, False)
@@ -50,7 +51,7 @@ class Model:
     @property
     def forward(self) -> Forward:
         """Runs features through the head in efficient batches."""
-        return forward_with(self.head, self.device)
+        return forward_with(self.head, self.device, budget=self._budget)
 
     def predict(self, examples: Sequence[Example]) -> Iterator[Any]:
         """Predictions in the order of the examples."""

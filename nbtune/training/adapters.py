@@ -143,15 +143,23 @@ def encoder_layers(head: Head) -> list[nn.Module]:
     Raises:
         SpecError: the model's layers cannot be told.
     """
+    layers = find_layers(head)
+    if layers is None:
+        raise SpecError(
+            "the layers of this model cannot be told apart",
+            'use freeze = "base" (the head alone), lora, or full fine-tuning',
+        )
+    return layers
+
+
+def find_layers(head: Head) -> list[nn.Module] | None:
+    """The transformer layers, lowest first; None where they cannot be told."""
     config: Any = getattr(head.model, "config", None)
     wanted = getattr(config, "num_hidden_layers", None)
     for module in base_model(head).modules():
         if isinstance(module, nn.ModuleList) and len(module) == wanted:
             return list(module)
-    raise SpecError(
-        "the layers of this model cannot be told apart",
-        'use freeze = "base" (the head alone), lora, or full fine-tuning',
-    )
+    return None
 
 
 def _new_parts(head: Head) -> dict[str, nn.Module]:

@@ -75,7 +75,8 @@ def choose_device(wish: str = "auto", precision: str = "auto") -> Device:
     if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise SpecError("this GPU does not support bf16", 'use precision = "fp16" or "auto"')
     if precision not in ("fp32", "bf16", "fp16"):
-        raise SpecError(f"there is no precision {precision!r}", 'choose from "auto", "fp32", "bf16", "fp16"')
+        words = 'choose from "auto", "fp32", "bf16", "fp16"; to predict on the CPU also "int8"'
+        raise SpecError(f"there is no precision {precision!r}", words)
     return Device(device, precision)  # type: ignore[arg-type]  # checked on the line above
 
 

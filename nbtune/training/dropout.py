@@ -27,8 +27,10 @@ class Masks:
     def draw(self, shape: Sequence[int], probability: float) -> Tensor:
         """Zeros with `probability`, elsewhere what keeps the expected value, as float32 on the CPU."""
         size = prod(shape)
-        words = self._bits.random_raw(-(-size // 4)).view(np.int16)
         dropped = round(probability * _LEVELS)
+        if dropped == _LEVELS:
+            return torch.zeros(tuple(shape))
+        words = self._bits.random_raw(-(-size // 4)).view(np.int16)
         mask = torch.empty(tuple(shape))
         torch.ge(torch.from_numpy(words[:size]).view(mask.shape), dropped - _LEVELS // 2, out=mask)
         return mask.mul_(_LEVELS / (_LEVELS - dropped))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nbtune.errors import SpecError
 from nbtune.tasks.head import Head
-from nbtune.training.adapters import encoder_layers
+from nbtune.training.adapters import find_layers
 
 _LEVELS = 127
 _VNNI = bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())
@@ -48,7 +48,12 @@ def quantise(head: Head) -> None:
     """
     if torch.backends.quantized.engine == "none" or not hasattr(torch, "quantize_per_channel"):
         raise SpecError("int8 is not supported by this build of torch", 'use precision = "fp32"')
-    for layer in encoder_layers(head):
+    layers = find_layers(head)
+    if layers is None:
+        raise SpecError(
+            "int8 is not supported for this model: its layers cannot be told apart", 'use precision = "fp32"'
+        )
+    for layer in layers:
         for name, part in list(layer.named_modules()):
             if isinstance(part, nn.Linear):
                 layer.set_submodule(name, Int8Linear(part))

@@ -23,13 +23,14 @@ class SharedMasks:
     def __init__(self, masks: Masks) -> None:
         self._masks = masks
         self._rows: Tensor | None = None
+        self._probability = 0.0
         self._dropped: tuple[Tensor, Tensor] | None = None
 
     def of(self, rows: Tensor, probability: float) -> tuple[Tensor, Tensor]:
         """The mask and the masked rows."""
-        if self._dropped is None or self._rows is not rows:
+        if self._dropped is None or self._rows is not rows or self._probability != probability:
             mask = self._masks.draw(rows.shape, probability)
-            self._rows, self._dropped = rows, (mask, rows.detach() * mask)
+            self._rows, self._probability, self._dropped = rows, probability, (mask, rows.detach() * mask)
         return self._dropped
 
     def forget(self) -> None:

@@ -53,3 +53,7 @@ def test_evaluation_and_a_probability_of_zero_or_one_are_those_of_torch() -> Non
     assert torch.equal(CheapDropout(0.5, Masks(0)).eval()(values), values)
     assert torch.equal(CheapDropout(0.0, Masks(0))(values), values)
     assert torch.equal(CheapDropout(1.0, Masks(0))(values), nn.Dropout(1.0)(values))
+
+
+def test_a_probability_next_to_one_drops_everything() -> None:
+    assert not Masks(0).draw((8, 8), 1 - 1e-9).any()

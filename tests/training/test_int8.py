@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+from nbtune.errors import SpecError
 from nbtune.tasks.head import Recipe
 from nbtune.tasks.heads import SequenceHead
 from nbtune.tasks.pretrained import pretrained
@@ -37,3 +39,11 @@ def test_the_layers_of_the_encoder_are_replaced_and_the_classifier_is_not(tiny_m
     assert kinds.count(Int8Linear) == 12
     assert isinstance(head.model.classifier, nn.Linear)
     torch.testing.assert_close(after, before, atol=0.05, rtol=0.05)
+
+
+def test_a_model_whose_layers_are_unknown_is_refused_in_words_about_int8(tiny_model: str) -> None:
+    head = SequenceHead(pretrained(tiny_model), Inventory(("no", "yes")), Recipe(max_length=16))
+    head.model.config.num_hidden_layers = 99
+    with pytest.raises(SpecError, match="int8 is not supported for this model") as caught:
+        quantise(head)
+    assert "precision" in str(caught.value.hint)

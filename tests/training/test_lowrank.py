@@ -72,3 +72,13 @@ def test_dropout_hits_the_adapter_alone_and_its_gradient_alike() -> None:
 
 def test_variants_are_left_to_peft() -> None:
     assert layers(adapted(use_dora=True)) == []
+
+
+def test_layers_share_a_mask_for_the_same_rows_and_probability_alone() -> None:
+    shared, rows = SharedMasks(Masks(0)), torch.ones(64, 64)
+    mask, dropped = shared.of(rows, 0.5)
+    assert shared.of(rows, 0.5)[0] is mask
+    other, _ = shared.of(rows, 0.1)
+    assert (other == 0).float().mean() < 0.2 < (mask == 0).float().mean()
+    assert shared.of(rows.clone(), 0.1)[0] is not other
+    assert torch.equal(dropped, mask)
