@@ -28,6 +28,7 @@ from nbtune.events import (
 from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
+from nbtune.tasks.reading import tokens_read
 from nbtune.tasks.task import Baseline, Task, TaskOptions
 from nbtune.values import (
     Column,
@@ -139,4 +140,5 @@ __all__ = [
     "ratio",
     "split_labels",
     "tfidf_logistic",
+    "tokens_read",
 ]

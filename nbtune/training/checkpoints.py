@@ -20,7 +20,7 @@ from torch import Tensor
 
 from nbtune.training.tensor_files import read_tensors, sha256, sync, write_synced, write_tensors
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same state would go on otherwise: another layout, but also another order of batches."""
 
 _WEIGHTS, _OPTIMIZER, _BEST, _STATE, _SUMS = (

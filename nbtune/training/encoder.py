@@ -1,9 +1,9 @@
 """The forward pass of BERT-like encoders on a CPU, computing nothing that nobody reads.
 
-Tokens are packed, so padding costs nothing; where only the first token is read (sequence classification), the last
-layer computes that token alone, a seventh of the whole for six layers; attention of long texts runs text by text,
-inside the processor's cache. The submodules are the model's own, so adapters and frozen layers work as before. Equal to
-the model's own forward up to rounding.
+Tokens are packed, so padding costs nothing; of the last layer only the tokens that are read are computed (sequence
+classification reads the first, a seventh of the whole for six layers; a token classifier the first piece of each word).
+The submodules are the model's own, so adapters and frozen layers work as before. Equal to the model's own forward up to
+rounding.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nbtune.tasks.reading import promised
+from nbtune.training.attention import Attention
 from nbtune.training.dropout import CheapDropout, Masks
 from nbtune.training.kept import KeptStates, text_keys
 from nbtune.training.packing import Packing, is_padded_right
@@ -22,8 +23,8 @@ from nbtune.training.packing import Packing, is_padded_right
 SUPPORTED = frozenset({"BertModel", "RobertaModel", "XLMRobertaModel", "CamembertModel"})
 """Encoders of this layout: attention.self.{query,key,value}, attention.output, intermediate, output."""
 
-LONG = 96
-"""Tokens from which a text's attention is computed by itself."""
+Asked = tuple[Tensor, Packing]
+"""The packed rows that the last layer is asked for, and how they are packed themselves."""
 
 
 class PackedForward:
@@ -54,33 +55,50 @@ class PackedForward:
             own = type(self.encoder).forward
             return own(self.encoder, input_ids, attention_mask, token_type_ids, position_ids, **further)
         assert input_ids is not None  # part of `known`
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        mask = (torch.ones_like(input_ids) if attention_mask is None else attention_mask).bool()
+        packing = Packing.of(mask, wasteful=self.kept is None)
         if self.kept is None:
-            packing = Packing.of(mask)
-            rows = packing.pack(self._embed(input_ids, token_type_ids))
-            return self._answer(self._finish(self._through(rows, packing, 0, self.depth), packing))
-        packing = Packing.of(mask, wasteful=False)
-        rows = self._kept_rows(input_ids, token_type_ids, packing)
-        return self._answer(self._finish(self._through(rows, packing, self.frozen, self.depth), packing))
+            rows, first = packing.pack(self._embed(input_ids, token_type_ids)), 0
+        else:
+            rows, first = self._kept_rows(input_ids, token_type_ids, packing), self.frozen
+        wanted = self._wanted(mask) if first < self.depth else None
+        asked = None if wanted is None else packing.subset(wanted)
+        return self._answer(self._finish(self._through(rows, packing, first, self.depth, asked), packing, wanted))
 
     @property
     def depth(self) -> int:
         """The number of layers."""
         return len(self.encoder.encoder.layer)
 
+    def _wanted(self, mask: Tensor) -> Tensor | None:
+        """The tokens that are read of the last layer's states; None for all."""
+        if self.first_only:
+            return torch.zeros_like(mask).index_fill_(1, torch.zeros(1, dtype=torch.int64), True)
+        read = promised()
+        if read is None or read.shape != mask.shape:
+            return None
+        read = read & mask
+        return read if read.any() else None
+
     def _embed(self, ids: Tensor, types: Tensor | None) -> Tensor:
         return self.encoder.embeddings(input_ids=ids, token_type_ids=types)  # type: ignore[no-any-return]
 
-    def _through(self, rows: Tensor, packing: Packing, first: int, stop: int) -> Tensor:
-        """Through the layers from `first` to before `stop`; the last of all may give one row a text."""
+    def _through(self, rows: Tensor, packing: Packing, first: int, stop: int, asked: Asked | None) -> Tensor:
+        """Through the layers from `first` to before `stop`; the last of all gives what is `asked` for alone."""
         for place in range(first, stop):
-            wanted = packing.firsts() if self.first_only and place == self.depth - 1 else None
-            rows = self._layer(self.encoder.encoder.layer[place], rows, packing, wanted)
+            rows = self._layer(
+                self.encoder.encoder.layer[place], rows, packing, asked if place == self.depth - 1 else None
+            )
         return rows
 
-    def _finish(self, rows: Tensor, packing: Packing) -> Tensor:
+    def _finish(self, rows: Tensor, packing: Packing, wanted: Tensor | None) -> Tensor:
         """The last hidden state, [texts, longest or 1, width]."""
-        return rows[:, None] if self.first_only else packing.unpack(rows)
+        if self.first_only:
+            return rows[:, None]
+        if wanted is None:
+            return packing.unpack(rows)
+        places = wanted.flatten().nonzero().squeeze(-1)
+        return rows.new_zeros(wanted.numel(), rows.shape[1]).index_copy(0, places, rows).view(*wanted.shape, -1)
 
     def _kept_rows(self, ids: Tensor, types: Tensor | None, packing: Packing) -> Tensor:
         """What the frozen layers give, one row a token (or a text, where no more is read)."""
@@ -90,9 +108,10 @@ class PackedForward:
             length = packing.lengths[position]
             own = ids[position : position + 1, :length]
             own_types = None if types is None else types[position : position + 1, :length]
+            text = Packing.full(1, length)
+            first = (torch.zeros(1, dtype=torch.int64), Packing.full(1, 1)) if self.first_only else None
             with torch.no_grad():
-                rows = self._embed(own, own_types)[0]
-                return self._through(rows, Packing((length,), length, None, None), 0, self.frozen)
+                return self._through(self._embed(own, own_types)[0], text, 0, self.frozen, first)
 
         form = b"1" if self.first_only else b"*"
         return self.kept.gather([form + key for key in text_keys(ids, types, packing.lengths)], alone)
@@ -104,17 +123,13 @@ class PackedForward:
         pooled = None if pooler is None else pooler(states)
         return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=states, pooler_output=pooled)
 
-    def _layer(self, layer: Any, rows: Tensor, packing: Packing, wanted: Tensor | None = None) -> Tensor:
-        """One transformer layer; with `wanted`, only these packed rows come out (one a text)."""
-        attention = layer.attention.self
-        asking = rows if wanted is None else rows.index_select(0, wanted)
-        query, key, value = attention.query(asking), attention.key(rows), attention.value(rows)
-        if wanted is not None:
-            context = self._attend_first(attention, query, key, value, packing)
-        elif packing.longest >= LONG:
-            context = self._attend_apart(attention, query, key, value, packing)
-        else:
-            context = self._attend_together(attention, query, key, value, packing)
+    def _layer(self, layer: Any, rows: Tensor, packing: Packing, asked: Asked | None) -> Tensor:
+        """One transformer layer; of `asked` rows alone, where given."""
+        own = layer.attention.self
+        asking, asking_packing = (rows, packing) if asked is None else (rows.index_select(0, asked[0]), asked[1])
+        chance = own.dropout.p if own.training else 0.0
+        attend = Attention(own.num_attention_heads, own.scaling, chance, self.masks)
+        context = attend(own.query(asking), own.key(rows), own.value(rows), asking_packing, packing)
         joined = self._join(layer.attention.output, context, asking)
         raised = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(joined))
         return self._join(layer.output, raised, joined)
@@ -129,47 +144,6 @@ class PackedForward:
         else:
             summed = drop(projected) + residual
         return part.LayerNorm(summed)  # type: ignore[no-any-return]
-
-    def _attend_together(self, attention: Any, query: Tensor, key: Tensor, value: Tensor, packing: Packing) -> Tensor:
-        q, k, v = (self._heads(attention, packing.unpack(part)) for part in (query, key, value))
-        context = self._attend(attention, q, k, v, packing.bias).transpose(1, 2)
-        return packing.pack(context.reshape(*context.shape[:2], query.shape[1]))
-
-    def _attend_apart(self, attention: Any, query: Tensor, key: Tensor, value: Tensor, packing: Packing) -> Tensor:
-        """Text by text, without padding; the scores of one text stay in the cache."""
-        if packing.tokens is None:
-            lengths, bias = [packing.longest] * len(packing.lengths), packing.bias
-        else:
-            lengths, bias = list(packing.lengths), None
-        contexts = []
-        split = (torch.split(part, lengths) for part in (query, key, value))
-        for index, parts in enumerate(zip(*split, strict=True)):
-            q, k, v = (self._heads(attention, part[None]) for part in parts)
-            own = None if bias is None else bias[index : index + 1]
-            contexts.append(self._attend(attention, q, k, v, own).transpose(1, 2).reshape(parts[0].shape))
-        return torch.cat(contexts)
-
-    def _attend_first(self, attention: Any, query: Tensor, key: Tensor, value: Tensor, packing: Packing) -> Tensor:
-        """`query` has one row a text."""
-        keys, values = (self._heads(attention, packing.unpack(part)) for part in (key, value))
-        context = self._attend(attention, self._heads(attention, query[:, None]), keys, values, packing.bias)
-        return context.reshape(query.shape)
-
-    def _attend(self, attention: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-        """Scaled dot-product attention with dropout, [texts, heads, tokens, width of a head]."""
-        chance = attention.dropout.p if attention.training else 0.0
-        if not torch.is_grad_enabled() and not chance:
-            return F.scaled_dot_product_attention(query, key, value, bias, scale=attention.scaling)
-        scores = torch.matmul(query * attention.scaling, key.transpose(2, 3))
-        weights = torch.softmax(scores if bias is None else scores + bias, dim=-1)
-        if chance:
-            weights = weights * self.masks.draw(weights.shape, chance)
-        return torch.matmul(weights, value)
-
-    @staticmethod
-    def _heads(attention: Any, rows: Tensor) -> Tensor:
-        """[texts, tokens, width] -> [texts, heads, tokens, width of a head]."""
-        return rows.view(*rows.shape[:2], -1, attention.attention_head_size).transpose(1, 2)
 
 
 def first_token_suffices(model: nn.Module, forward: PackedForward) -> Callable[[], None]:

@@ -47,7 +47,7 @@ class LowRankForward:
 
     def __call__(self, rows: Tensor, *further: Any, **named: Any) -> Tensor:
         layer = self.layer
-        if further or named or layer.disable_adapters or layer.merged:
+        if further or named or layer.disable_adapters or layer.merged or torch.is_autocast_enabled("cpu"):
             return type(layer).forward(layer, rows, *further, **named)  # type: ignore[no-any-return]
         (name,) = layer.active_adapters
         chance = _chance(layer.lora_dropout[name])

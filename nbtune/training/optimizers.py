@@ -38,7 +38,7 @@ def clip_and_step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
     """
     scaler.unscale_(optimizer)
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = _total_norm(gradients)
     if limit is not None and optimizer.defaults.get("fused") and not scaler.is_enabled():
         optimizer.grad_scale = ((norm + 1e-6) / limit).clamp(min=1.0)  # type: ignore[attr-defined]  # fused only
     elif limit is not None:
@@ -48,6 +48,15 @@ def clip_and_step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
     scaler.step(optimizer)
     scaler.update()
     return norm
+
+
+def _total_norm(gradients: list[Tensor]) -> Tensor:
+    """The Euclidean norm of all gradients together, a scalar."""
+    if not gradients or any(gradient.device.type != "cpu" for gradient in gradients):
+        return torch.nn.utils.get_total_norm(gradients)
+    # on a CPU a dot product reads memory at twice the speed of torch's norm
+    flat = [gradient.flatten() for gradient in gradients]
+    return torch.stack([torch.dot(part, part) for part in flat]).sum().sqrt()
 
 
 def make_schedule(

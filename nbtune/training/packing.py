@@ -33,10 +33,15 @@ class Packing:
         sequences, longest = mask.shape
         lengths = tuple(mask.sum(dim=1).tolist())
         if sum(lengths) == sequences * longest:
-            return cls(lengths, longest, None, None)
+            return cls.full(sequences, longest)
         bias = torch.zeros(mask.shape).masked_fill_(mask == 0, torch.finfo(torch.float32).min)[:, None, None]
         few = wasteful and 1 - sum(lengths) / (sequences * longest) < _WORTH
         return cls(lengths, longest, None if few else mask.flatten().nonzero().squeeze(-1), bias)
+
+    @classmethod
+    def full(cls, sequences: int, longest: int) -> Packing:
+        """Without padding."""
+        return cls((longest,) * sequences, longest, None, None)
 
     def pack(self, rectangle: Tensor) -> Tensor:
         """[sequences, longest, ...] -> [packed rows, ...]."""
@@ -50,12 +55,12 @@ class Packing:
             rows = rows.new_zeros(sequences * self.longest, rows.shape[1]).index_copy(0, self.tokens, rows)
         return rows.view(sequences, self.longest, rows.shape[1])
 
-    def firsts(self) -> Tensor:
-        """The packed row of each sequence's first token."""
-        if self.tokens is None:
-            return torch.arange(len(self.lengths)) * self.longest
-        ends = torch.tensor(self.lengths).cumsum(0)
-        return ends - torch.tensor(self.lengths)
+    def subset(self, wanted: Tensor) -> tuple[Tensor, Packing]:
+        """The packed rows of the tokens that are `wanted`, [sequences, longest] booleans, and how these are packed."""
+        flat = wanted.flatten()
+        rows = (flat if self.tokens is None else flat.index_select(0, self.tokens)).nonzero().squeeze(-1)
+        counts = wanted.sum(dim=1, keepdim=True)
+        return rows, Packing.of(torch.arange(int(counts.max())) < counts, wasteful=False)
 
 
 def is_padded_right(mask: Tensor) -> bool:

@@ -32,7 +32,7 @@ class Shortcuts:
         self.masks = Masks(seed)
         self._undo: list[Callable[[], None]] = []
         self._learn_used_rows(head, features)
-        if device.kind == "cpu" and device.precision == "fp32":
+        if device.kind == "cpu":
             self._join_adapters(head)
             self._draw_cheap_masks(head)
             self._pack(head)
@@ -88,7 +88,7 @@ class Shortcuts:
 
 def pack_predictions(head: Head, device: Device) -> None:
     """Let a head that will not be trained any more answer over packed tokens."""
-    if device.kind == "cpu" and device.precision == "fp32":
+    if device.kind == "cpu":
         for encoder in packable(head):
             _replace_forward(head, encoder, PackedForward(encoder, Masks(0)))
 

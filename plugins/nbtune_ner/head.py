@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtune.api import Batch, Example, Feature, Head, Inventory, Recipe, SpecError
+from nbtune.api import Batch, Example, Feature, Head, Inventory, Recipe, SpecError, tokens_read
 from nbtune_ner.predictions import Entity, Prediction, entity_at
 from nbtune_ner.reading import gold
 from nbtune_ner.tagging import IGNORED, best_valid_path, find_entities, label_names, label_units, softmax
@@ -71,7 +71,8 @@ class NerHead(Head):
         return {}
 
     def loss(self, batch: Batch) -> Tensor:
-        logits = self.model(**_fed(batch)).logits.float()
+        with tokens_read(batch["labels"] != IGNORED):
+            logits = self.model(**_fed(batch)).logits.float()
         labels = batch["labels"].flatten()
         weights = None if self._weights is None else self._weights.to(logits.device)
         total = F.cross_entropy(
@@ -92,7 +93,8 @@ class NerHead(Head):
         return dict.fromkeys(_UNITS, -1)
 
     def outputs(self, batch: Batch) -> list[Scored]:
-        logits = self.model(**_fed(batch)).logits.float().cpu().numpy()
+        with tokens_read(batch["unit_starts"] >= 0):
+            logits = self.model(**_fed(batch)).logits.float().cpu().numpy()
         starts, ends = (batch[key].cpu().numpy() for key in _UNITS)
         return [
             Scored(starts[row, owned], ends[row, owned], logits[row, owned]) for row, owned in enumerate(starts >= 0)

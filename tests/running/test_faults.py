@@ -304,7 +304,9 @@ def test_a_kill_between_the_two_renames_of_a_folder_loses_neither(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_failure_after_the_training_keeps_the_best_model(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_after_the_training_keeps_the_best_model(
+    runs_dir: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("no thresholds to be had")
 
@@ -318,7 +320,9 @@ def test_a_failure_after_the_training_keeps_the_best_model(tiny_model: str, monk
     assert len(predicted) == len(DATA)
 
 
-def test_a_step_that_was_cut_takes_no_checkpoint(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_was_cut_takes_no_checkpoint(
+    runs_dir: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Memory runs out in the first steps, where there is nothing to keep, and maybe often."""
     whole = SequenceHead.loss
 

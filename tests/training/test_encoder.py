@@ -15,8 +15,10 @@ from transformers import (
     RobertaForTokenClassification,
 )
 
+from nbtune.tasks.reading import tokens_read
+from nbtune.training.attention import LONG
 from nbtune.training.dropout import Masks
-from nbtune.training.encoder import LONG, PackedForward, first_token_suffices
+from nbtune.training.encoder import PackedForward, first_token_suffices
 from nbtune.training.packing import Packing
 
 SIZES: dict[str, Any] = {
@@ -53,6 +55,11 @@ MASKS = {
 }
 
 
+def padding(lengths: list[int]) -> torch.Tensor:
+    """The attention mask of texts of these lengths."""
+    return (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
+
+
 def replace(model: Any) -> PackedForward:
     """Let the model's encoder use the packed forward."""
     forward = PackedForward(model.base_model, Masks(0))
@@ -67,8 +74,7 @@ def replace(model: Any) -> PackedForward:
 def test_logits_and_gradients_are_those_of_the_model(kind: str, lengths: list[int]) -> None:
     torch.manual_seed(0)
     model = MODELS[kind]().eval()  # without dropout
-    longest = max(lengths)
-    mask = torch.tensor([[1] * length + [0] * (longest - length) for length in lengths])
+    mask = padding(lengths)
     ids = torch.randint(4, 60, mask.shape) * mask + (1 - mask)
 
     def results() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -125,6 +131,65 @@ def test_an_encoder_that_is_called_by_itself_gives_every_token() -> None:
     torch.testing.assert_close(model.base_model(input_ids=ids).last_hidden_state, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+def test_tokens_that_are_read_are_right_and_the_others_are_not_computed(lengths: list[int]) -> None:
+    torch.manual_seed(0)
+    model = MODELS["bert tokens"]().eval()
+    mask = padding(lengths)
+    ids = torch.randint(4, 60, mask.shape)
+    read = (torch.rand(mask.shape) < 0.4) & mask.bool()
+    read[0, 0] = True  # at least one
+    expected = model(input_ids=ids, attention_mask=mask).logits[read]
+    (expected**2).sum().backward()
+    wanted = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    replace(model)
+    with tokens_read(read):
+        logits = model(input_ids=ids, attention_mask=mask).logits
+        (logits[read] ** 2).sum().backward()
+        with torch.inference_mode():
+            predicted = model(input_ids=ids, attention_mask=mask).logits[read]
+    torch.testing.assert_close(logits[read], expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-6)
+    assert torch.equal(logits[~read], model.classifier.bias.expand_as(logits[~read]))  # of states that are zero
+    for name, p in model.named_parameters():
+        if p.grad is not None:
+            torch.testing.assert_close(p.grad, wanted[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_a_promise_about_other_texts_or_about_nothing_is_passed_over() -> None:
+    model = MODELS["bert tokens"]().eval()
+    ids, mask = torch.tensor([[5, 6, 7]]), torch.tensor([[1, 1, 1]])
+    expected = model(input_ids=ids, attention_mask=mask).logits
+    replace(model)
+    for read in (torch.ones(1, 5), torch.zeros(1, 3)):
+        with tokens_read(read.bool()):
+            found = model(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("kind", ["bert tokens", "bert texts"])
+def test_in_bf16_it_is_as_exact_as_the_model_itself(kind: str, lengths: list[int]) -> None:
+    torch.manual_seed(0)
+    model = MODELS[kind]().eval()
+    mask = padding(lengths)
+    ids = torch.randint(4, 60, mask.shape)
+
+    def logits(**autocast: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        model.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, **autocast):
+            out = model(input_ids=ids, attention_mask=mask).logits.float()
+            out = out * mask[..., None] if out.dim() == 3 else out
+        (out**2).sum().backward()
+        return out.detach(), model.base_model.encoder.layer[0].attention.self.query.weight.grad.clone()
+
+    exact, own = logits(enabled=False), logits()
+    replace(model)
+    for one, other, true in zip(logits(), own, exact, strict=True):
+        assert (one - true).norm() < 1.5 * (other - true).norm() < 0.05 * true.norm()
+
+
 def test_dropout_is_drawn_while_training() -> None:
     model = MODELS["bert texts"]().train()
     replace(model)
@@ -139,4 +204,7 @@ def test_packing_is_undone_by_unpacking() -> None:
     rows = packing.pack(rectangle)
     assert rows.shape == (6, 2)
     assert torch.equal(packing.unpack(rows), rectangle)
-    assert torch.equal(rows[packing.firsts()], rectangle[:, 0])
+    chosen, own = packing.subset(torch.tensor([[0, 1, 0], [1, 0, 1], [0, 0, 0]]).bool())
+    assert torch.equal(rows[chosen], torch.stack([rectangle[0, 1], rectangle[1, 0], rectangle[1, 2]]))
+    assert own.lengths == (1, 2, 0)
+    assert own.unpack(rows[chosen]).shape == (3, 2, 2)
