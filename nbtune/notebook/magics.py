@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
@@ -14,10 +15,11 @@ from nbtune.errors import Interrupted, SpecError, did_you_mean
 from nbtune.events import Event
 from nbtune.notebook.arguments import Arguments, Command, parse
 from nbtune.notebook.commands import EVALUATE, FINETUNE, NBTUNE, PREDICT, VERBS
+from nbtune.notebook.counting import Told, counting
 from nbtune.notebook.faults import Faults
 from nbtune.notebook.memory import free
 from nbtune.notebook.overview import help_picture, predictions_picture, sentence, tasks_picture, welcome
-from nbtune.notebook.progress import Display, RunDisplay, display_for, run_picture
+from nbtune.notebook.progress import Display, RunDisplay, display_for, is_terminal, run_picture
 from nbtune.notebook.settings import merged, parse_body
 from nbtune.notebook.shown import DrawnAs
 from nbtune.notebook.state import RunState
@@ -157,7 +159,8 @@ class Nbtune(Magics):
         data = typed.get("data")
         run = _load(typed.values["run"], names)
         source = from_variables(data, names) if data is not None else None
-        return run.evaluate(source, namespace=names, precision=typed.get("precision"))
+        with self._counting("scored", typed) as told:
+            return run.evaluate(source, namespace=names, precision=typed.get("precision"), progress=told)
 
     def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
         run = _load(typed.values["run"], names)
@@ -167,12 +170,17 @@ class Nbtune(Magics):
             problem = "was given both texts and --data" if texts else "has nothing to predict"
             raise SpecError(f"%predict {problem}", f"write a text in quotes, or --data; usage: {PREDICT.usage()}")
         if data is not None:
-            return run.predict(from_variables(data, names), namespace=names, precision=typed.get("precision"))
+            rows = from_variables(data, names)
+            with self._counting("predicted", typed) as told:
+                return run.predict(rows, namespace=names, precision=typed.get("precision"), progress=told)
         answers = run.predict(texts, namespace=names, precision=typed.get("precision"))
         drawn = run.render(texts) if len(texts) <= _DRAWN else []
         if drawn:
             self._drawn.draw_as(answers, predictions_picture(drawn, answers))
         return answers
+
+    def _counting(self, verb: str, typed: Arguments) -> AbstractContextManager[Told]:
+        return counting(verb, terminal=is_terminal(self.shell), refresh=self.refresh, silent=typed.silent)
 
     def _tasks(self, typed: Arguments, names: Namespace) -> Any:
         return tasks_picture()

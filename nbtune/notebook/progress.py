@@ -146,10 +146,14 @@ def display_for(
 
     `past` are the events of a run that is resumed; `silent` leaves the report out in the end.
     """
-    terminal = any(base.__name__ == "TerminalInteractiveShell" for base in type(shell).__mro__)
-    if kind != "html" and terminal:
+    if kind != "html" and is_terminal(shell):
         return TerminalDisplay(refresh=refresh, past=past, silent=silent)
     return RunDisplay(refresh=refresh, kind=kind, past=past, silent=silent)
+
+
+def is_terminal(shell: Any) -> bool:
+    """Whether a shell is plain IPython's, which has no outputs to redraw."""
+    return any(base.__name__ == "TerminalInteractiveShell" for base in type(shell).__mro__)
 
 
 def final_picture(state: RunState, *, report: bool = True) -> Picture:

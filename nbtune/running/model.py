@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from nbtune.training.tensor_files import sync
 from nbtune.values import Example, Inventory
 
 FORMAT = 1
+Progress = Callable[[int, int], None]
+"""Takes what is done and what there is to do."""
 _CARD = "nbtune.json"
 _EXTRA = "nbtune_extra.safetensors"
 
@@ -53,10 +55,32 @@ class Model:
         """Runs features through the head in efficient batches."""
         return forward_with(self.head, self.device, budget=self._budget)
 
-    def predict(self, examples: Sequence[Example]) -> Iterator[Any]:
-        """Predictions in the order of the examples."""
+    def predict(self, examples: Sequence[Example], progress: Progress | None = None) -> Iterator[Any]:
+        """Predictions in the order of the examples. `progress` is called with how many are done, and how many there
+        are; within a batch of windows of long texts the first number is an estimate."""
         set_training(self.head, False)
-        return self.head.predict(examples, self.forward)
+        if progress is None:
+            return self.head.predict(examples, self.forward)
+        return self._counted(examples, progress)
+
+    def _counted(self, examples: Sequence[Example], progress: Progress) -> Iterator[Any]:
+        total, given, ahead, said = len(examples), 0, 0, 0
+
+        def say(done: int) -> None:
+            nonlocal said
+            said = min(max(said, done), total)
+            progress(said, total)
+
+        def told(features: int) -> None:
+            nonlocal ahead  # answered but not yet given: answers are sorted back, a window of features at a time
+            ahead += features
+            say(given + ahead)
+
+        forward = forward_with(self.head, self.device, budget=self._budget, told=told)
+        for prediction in self.head.predict(examples, forward):
+            given, ahead = given + 1, 0
+            say(given)
+            yield prediction
 
 
 def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: Recipe, spec: RunSpec) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbtune.evaluation.report import Report
-    from nbtune.running.model import Model
+    from nbtune.running.model import Model, Progress
 
 STREAMED = 2000
 """Rows of a stream that are predicted together."""
@@ -136,10 +136,12 @@ class Run:
         bad_rows: str = "error",
         namespace: Mapping[str, Any] | None = None,
         precision: str | None = None,
+        progress: Progress | None = None,
     ) -> Report:
         """Score the model on `data`; by default on the run's test part, or else its validation part.
 
         `precision` is that of the run if not given; "int8" is faster on a CPU and costs a little of the score.
+        `progress` is called with the number of rows answered and the number of all, as they are answered.
 
         Raises:
             DataError: the data cannot be read, or holds labels the model does not know.
@@ -167,7 +169,7 @@ class Run:
             inventory=model.inventory,
             data=where,
             examples=arranged,
-            predictions=list(model.predict(arranged)),
+            predictions=list(model.predict(arranged, progress)),
             train=train,
             notes=notes,
         )
@@ -179,11 +181,13 @@ class Run:
         columns: Mapping[str, str | list[str]] | None = None,
         namespace: Mapping[str, Any] | None = None,
         precision: str | None = None,
+        progress: Progress | None = None,
     ) -> pd.DataFrame:
         """Predictions for a text, a list of texts, a DataFrame or anything `finetune` takes as data.
 
         The table has the input's rows and columns, with the task's prediction columns added. `precision` is that of
-        the run if not given; "int8" is faster on a CPU and costs a little of the score.
+        the run if not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the
+        number of rows answered and the number of all, as they are answered.
         """
         from nbtune.evaluation.report import predictions_frame
 
@@ -192,7 +196,7 @@ class Run:
             data = [data]
         examples = asked.read(self._folder, model, data, "predict", columns=columns, namespace=namespace)
         arranged = model.task.arrange(examples, model.inventory, "predict")
-        predictions = list(model.predict(arranged))
+        predictions = list(model.predict(arranged, progress))
         table = predictions_frame(model.task, arranged, predictions)
         return asked.beside(data, table)
 

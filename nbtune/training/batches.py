@@ -68,10 +68,16 @@ class Budget:
 
 
 def forward_with(
-    head: Head, device: Device, *, budget: Budget | None = None, heed: Callable[[], None] = lambda: None
+    head: Head,
+    device: Device,
+    *,
+    budget: Budget | None = None,
+    heed: Callable[[], None] = lambda: None,
+    told: Callable[[int], None] = lambda _: None,
 ) -> Forward:
     """A `Forward` for this head: sorts a window of features by length, fills batches up to a budget of padded
-    tokens, and gives the outputs back in order. `heed` is called before each batch (to stop or report)."""
+    tokens, and gives the outputs back in order. `heed` is called before each batch (to stop), `told` after it with the
+    number of its features."""
     allowed = budget or Budget()
 
     def run(features: Iterable[Feature]) -> Iterator[Any]:
@@ -91,6 +97,7 @@ def forward_with(
                     continue
                 for index, output in zip(indices, outputs, strict=True):
                     results[index] = output
+                told(len(indices))
             yield from results
 
     return run

@@ -65,3 +65,15 @@ def test_an_unknown_precision_is_refused(run: nbtune.Run) -> None:
     with pytest.raises(SpecError) as caught:
         run.predict("a good day", precision="int4")
     assert "int4" in caught.value.message
+
+
+def test_progress_counts_every_row_once(run: nbtune.Run) -> None:
+    seen: list[tuple[int, int]] = []
+    table = run.predict(DATA["text"].tolist(), progress=lambda done, total: seen.append((done, total)))
+    assert {total for _, total in seen} == {len(DATA)} == {len(table)}
+    counts = [done for done, _ in seen]
+    assert counts == sorted(counts)
+    assert counts[-1] == len(DATA)
+    seen.clear()
+    run.evaluate(DATA, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (len(DATA), len(DATA))
