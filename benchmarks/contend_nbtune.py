@@ -22,7 +22,7 @@ def work(job: Job) -> Outcome:
         data=corpus.train,
         # training is never without an evaluation at its end: without a validation part, a short one
         validation=corpus.validation if job.validated else corpus.validation[:50],
-        model="minilm-l6",
+        model=settings.model,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
@@ -34,8 +34,8 @@ def work(job: Job) -> Outcome:
         clip=settings.clip,
         evaluate_every="epoch" if job.validated else 10**9,
         length_grouping=job.grouped,
-        precision="fp32",
-        device="cpu",
+        precision=settings.precision,
+        device=settings.device,
         watchers=[clock],
     )
     return Outcome(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from contend_trainer import IGNORED, encode, first_subwords
+from contend_trainer import IGNORED, encode, word_tags
 from corpora import Corpus
 from jobs import Job, Outcome, StepClock, serve
 from torch.utils.data import DataLoader
@@ -60,7 +60,7 @@ def padded(row: Any, length: int) -> dict[str, torch.Tensor]:
 def answer(model: Any, tokenizer: Any, corpus: Corpus, length: int) -> list[list[str]]:
     """Tags of the test rows; a word beyond `length` tokens is O."""
     model.eval()
-    answers = []
+    answers: list[list[str]] = []
     for start in range(0, len(corpus.test), 64):
         words = [row["tokens"] for row in corpus.test[start : start + 64]]
         encoded = tokenizer(
@@ -68,12 +68,9 @@ def answer(model: Any, tokenizer: Any, corpus: Corpus, length: int) -> list[list
         )
         with torch.inference_mode():
             best = np.asarray(model(**encoded).logits.argmax(-1))
-        for row, tokens in enumerate(words):
-            tags = ["O"] * len(tokens)
-            for place, (word, first) in enumerate(first_subwords(encoded.word_ids(row))):
-                if first:
-                    tags[word] = corpus.labels[best[row, place]]
-            answers.append(tags)
+        answers += [
+            word_tags(encoded.word_ids(row), best[row], corpus.labels, len(own)) for row, own in enumerate(words)
+        ]
     return answers
 
 

@@ -40,7 +40,7 @@ IGNORED = -100
 def work(job: Job) -> Outcome:
     disable_progress_bar()
     corpus, settings = job.read_corpus(), job.settings
-    source = pretrained("minilm-l6").source  # the folder of the alias: the very same weights
+    source = pretrained(settings.model).source  # the folder of an alias: the very same weights
     began = time.perf_counter()
     set_seed(job.seed)
     tokenizer = AutoTokenizer.from_pretrained(source)
@@ -118,8 +118,9 @@ def arguments(job: Job, settings: Settings, best: str) -> TrainingArguments:
         metric_for_best_model=best,
         greater_is_better=True,
         seed=job.seed,
-        use_cpu=True,
-        dataloader_pin_memory=False,
+        use_cpu=settings.device == "cpu",
+        bf16=settings.precision == "bf16",
+        dataloader_pin_memory=settings.device == "cuda",
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -165,14 +166,16 @@ def answer(trainer: Trainer, corpus: Corpus, tokenizer: Any, max_length: int) ->
     best = np.argmax(logits, axis=-1)
     if not ner:
         return [names[label] for label in best]
-    answers = []
-    for row, tokens in enumerate(inputs):
-        tags = ["O"] * len(tokens)
-        for place, (word, first) in enumerate(first_subwords(encoded.word_ids(row))):
-            if first:
-                tags[word] = names[best[row, place]]
-        answers.append(tags)
-    return answers
+    return [word_tags(encoded.word_ids(row), best[row], names, len(words)) for row, words in enumerate(inputs)]
+
+
+def word_tags(word_ids: Sequence[int | None], best: Sequence[int], names: Sequence[str], words: int) -> list[str]:
+    """The tag of each word, from the best label of its first subword; O beyond what the model was shown."""
+    tags = ["O"] * words
+    for place, (word, first) in enumerate(first_subwords(word_ids)):
+        if first:
+            tags[word] = names[best[place]]
+    return tags
 
 
 def entity_scores(names: Mapping[int, str]) -> Any:

@@ -10,11 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager, start_new_kernel
 
 
 class Kernel:
-    def __init__(self, client: BlockingKernelClient) -> None:
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self._manager = manager
         self._client = client
 
     def cell(self, source: str, *, fails: bool = False) -> str:
@@ -37,15 +38,34 @@ class Kernel:
     def answer_seconds(self, source: str) -> float:
         """From sending a cell to its reply."""
         began = time.perf_counter()
+        return self.finish(self._client.execute(source)) - began
+
+    def begin(self, source: str, *, until: str) -> str:
+        """Start a cell and come back when it prints `until`; gives what `finish` takes."""
         asked = self._client.execute(source)
-        while self._client.get_shell_msg(timeout=60)["parent_header"]["msg_id"] != asked:
+        while True:
+            message = self._client.get_iopub_msg(timeout=120)
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            if message["msg_type"] == "error":
+                raise RuntimeError("\n".join(message["content"]["traceback"]))
+            if message["msg_type"] == "stream" and until in message["content"]["text"]:
+                return asked
+
+    def interrupt(self) -> None:
+        """What the stop button does."""
+        self._manager.interrupt_kernel()
+
+    def finish(self, asked: str) -> float:
+        """Wait for a cell that was begun; gives the moment of its reply, by `time.perf_counter`."""
+        while self._client.get_shell_msg(timeout=120)["parent_header"]["msg_id"] != asked:
             pass
-        seconds = time.perf_counter() - began
+        moment = time.perf_counter()
         while True:  # leave no output behind for the next cell
             message = self._client.get_iopub_msg(timeout=60)
             mine = message["parent_header"].get("msg_id") == asked
             if mine and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return seconds
+                return moment
 
 
 @contextmanager
@@ -54,7 +74,7 @@ def kernel() -> Iterator[Kernel]:
     with TemporaryDirectory() as folder:
         manager, client = start_new_kernel(kernel_name="python3", env={**os.environ, "NBTUNE_RUNS_DIR": folder})
         try:
-            started = Kernel(client)
+            started = Kernel(manager, client)
             started.cell("%load_ext nbtune\nimport nbtune")
             yield started
         finally:
