@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbtune.facade import finetune
     from nbtune.running.cachedir import clear_cache
     from nbtune.running.catalog import load, replay, runs
+    from nbtune.running.comparing import compare
     from nbtune.running.run import Run
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ _LAZY = {
     "Report": "nbtune.evaluation.report",
     "Run": "nbtune.running.run",
     "clear_cache": "nbtune.running.cachedir",
+    "compare": "nbtune.running.comparing",
     "finetune": "nbtune.facade",
     "load": "nbtune.running.catalog",
     "replay": "nbtune.running.catalog",
@@ -61,4 +63,4 @@ def unload_ipython_extension(shell: Any) -> None:
     unload(shell)
 
 
-__all__ = ["Report", "Run", "__version__", "clear_cache", "finetune", "load", "replay", "runs"]
+__all__ = ["Report", "Run", "__version__", "clear_cache", "compare", "finetune", "load", "replay", "runs"]

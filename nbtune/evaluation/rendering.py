@@ -43,10 +43,10 @@ def parts(report: Report) -> list[drawing.Markup]:
 def markdown(report: Report) -> str:
     """The report for a model card or a page on GitHub."""
     columns, rows = _score_table(report)
-    blocks = [f"**{_markdown_safe(_title(report))}**", drawing.markdown_table(columns, rows)]
-    blocks += [_markdown_safe(sentence) for sentence in (*verdicts(report), *report.notes)]
+    blocks = [f"**{markdown_safe(_title(report))}**", drawing.markdown_table(columns, rows)]
+    blocks += [markdown_safe(sentence) for sentence in (*verdicts(report), *report.notes)]
     for title, table in report.tables.items():
-        blocks.append(f"{_markdown_safe(title)}\n")
+        blocks.append(f"{markdown_safe(title)}\n")
         blocks.append(
             f"```text\n{_fenced(table)}\n```" if isinstance(table, str) else drawing.markdown_table(*_frame(table))
         )
@@ -117,7 +117,8 @@ def _frame(table: pd.DataFrame) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
     return [str(column) for column in table.columns], rows
 
 
-def _markdown_safe(text: str) -> str:
+def markdown_safe(text: str) -> str:
+    """Text from data on one line of Markdown, with nothing in it that Markdown or HTML would take for a mark."""
     line = drawing.escape(" ".join(text.split()))
     for mark in "\\`*_[]":
         line = drawing.Markup(line.replace(mark, "\\" + mark))

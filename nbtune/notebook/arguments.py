@@ -51,7 +51,7 @@ class Command:
     words: tuple[Word, ...] = ()
     options: tuple[Option, ...] = ()
     settings: bool = False  # takes `name=value`
-    texts: bool = False  # takes free text after the words
+    texts: str = ""  # what may follow the words: free text, or more of them
     body: str = ""  # what the cell form takes, in words
     examples: str = ""
 
@@ -60,7 +60,7 @@ class Command:
         parts += [word.name.upper() if word.required else f"[{word.name.upper()}]" for word in self.words]
         parts += [f"[{option.flag}{' ' + option.value if option.value else ''}]" for option in self.options]
         parts += ["[setting=value ...]"] if self.settings else []
-        parts += ['["text" ...]'] if self.texts else []
+        parts += [f"[{self.texts} ...]"] if self.texts else []
         return " ".join(parts)
 
     def help(self) -> str:

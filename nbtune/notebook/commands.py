@@ -61,7 +61,7 @@ PREDICT = Command(
     summary="Use a run on new texts.",
     words=(Word("run", "run"),),
     options=(Option("data", _DATA, "DATA", "data"), Option("precision", _PRECISION, "PRECISION")),
-    texts=True,
+    texts='"text"',
     body="one text per line in the cell",
     examples="""
 %predict conll "Angela Merkel flew from Berlin to Washington"
@@ -87,6 +87,17 @@ VERBS: dict[str, Command] = {
             "A run's curves, data and report again, from what is on disk.",
             words=(Word("run", "run"),),
             examples="%nbtune show conll",
+        ),
+        Command(
+            "nbtune compare",
+            "Runs on the same examples: which is better, how sure that is, and where they differ.",
+            words=(Word("run", "run"), Word("other", "run")),
+            options=(
+                Option("data", f"{_DATA}; by default, the test part that all of them kept", "DATA", "data"),
+                Option("precision", _PRECISION, "PRECISION"),
+            ),
+            texts="RUN",
+            examples="%nbtune compare first second\n%nbtune compare first second third --data test_df",
         ),
         Command(
             "nbtune inspect",

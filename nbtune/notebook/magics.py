@@ -194,6 +194,15 @@ class Nbtune(Magics):
         run = _load(typed.values["run"], names)
         return run_picture(RunState.of(run.events()), folder=str(run.folder), report=run.report)
 
+    def _compare(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.running.comparing import compare
+
+        chosen = [typed.values["run"], typed.values["other"], *(name for text in typed.texts for name in text.split())]
+        runs, data = [_load(name, names) for name in chosen], typed.get("data")
+        source = from_variables(data, names) if data is not None else None
+        with self._counting("answered", typed) as told:
+            return compare(runs, data=source, namespace=names, precision=typed.get("precision"), progress=told)
+
     def _inspect(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook.inspection import inspect
 

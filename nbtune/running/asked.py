@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,41 @@ if TYPE_CHECKING:
     from nbtune.running.model import Model
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Examples as they were read and as the task arranged them, with the model's answers to the latter.
+
+    `where` says in words what data it was, `notes` what to bear in mind of it.
+    """
+
+    model: Model
+    part: Part
+    read: Sequence[Example]
+    examples: Sequence[Example]
+    predictions: Sequence[Any]
+    where: str
+    notes: tuple[str, ...]
+
+
 def kept(folder: RunFolder, part: Part) -> Sequence[Example] | None:
     """The examples of a part as the run saw them; None if it had no such part."""
     from nbtune.running.snapshot import read_examples
 
     return read_examples(folder.path, part)
+
+
+def held_out_of(folder: Path) -> tuple[Part, int, str]:
+    """Name, size and fingerprint of the part that `held_out` gives, without reading it.
+
+    Raises:
+        RunError: the run kept neither.
+    """
+    content = RunFolder(folder).read_json("data.json") or {}
+    for part in ("test", "validation"):
+        facts = content.get("parts", {}).get(part)
+        if facts and facts["examples"]:
+            return part, facts["examples"], facts["sha256"]
+    raise _nothing_to_score(folder.name)
 
 
 def held_out(folder: RunFolder) -> tuple[Sequence[Example], Part]:
@@ -33,7 +64,11 @@ def held_out(folder: RunFolder) -> tuple[Sequence[Example], Part]:
         examples = kept(folder, part)
         if examples:
             return examples, part
-    raise RunError(f"the run {folder.name!r} kept no data to score", "give some: run.evaluate(data)")
+    raise _nothing_to_score(folder.name)
+
+
+def _nothing_to_score(name: str) -> RunError:
+    return RunError(f"the run {name!r} kept no data to score", "give some: data=..., in a magic --data")
 
 
 def read(

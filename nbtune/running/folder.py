@@ -9,7 +9,6 @@ import re
 import shutil
 import time
 import tomllib
-from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ class RunFolder:
     def status(self) -> str:
         """`finished`, `stopped`, `failed`; where the run has not said how it ended, `running` while somebody trains in
         it, else `unfinished`."""
-        last = next(iter(deque(self.events(), maxlen=1)), None)
+        last = self.event_log.last()
         if isinstance(last, Ended):
             return last.status
         return "running" if locks.is_held(self.path) else "unfinished"

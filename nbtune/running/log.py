@@ -11,6 +11,9 @@ from nbtune import events
 from nbtune.errors import RunError
 from nbtune.events import Event, Preparing, Started
 
+_TAIL = 1 << 16
+"""Bytes in which the newest event is looked for first."""
+
 
 class EventLog:
     """`events.jsonl`. Lines the disk has no room for wait in memory until it has."""
@@ -54,6 +57,24 @@ class EventLog:
                         yield events.from_json(line)
                 except json.JSONDecodeError:
                     continue
+
+    def last(self) -> Event | None:
+        """The newest event, found from the end: the log of a long run is long."""
+        if not self.path.is_file():
+            return None
+        with open(self.path, "rb") as file:
+            file.seek(max(0, self.size() - _TAIL))
+            lines = file.read().splitlines(keepends=True)
+        for line in reversed(lines):
+            try:
+                if line.endswith(b"\n"):
+                    return events.from_json(line.decode("utf-8", "surrogateescape"))
+            except json.JSONDecodeError:  # half a line, as the first one may be
+                continue
+        newest: Event | None = None
+        for newest in self.read():  # noqa: B007  # the last one is wanted
+            pass
+        return newest
 
     def size(self) -> int:
         """Bytes on disk."""

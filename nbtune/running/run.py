@@ -148,31 +148,48 @@ class Run:
         """
         from nbtune.evaluation.report import make_report
 
+        found = self.answers(
+            data, columns=columns, bad_rows=bad_rows, namespace=namespace, precision=precision, progress=progress
+        )
+        model = found.model
+        return make_report(
+            run=self.name,
+            task=model.task,
+            inventory=model.inventory,
+            data=found.where,
+            examples=found.examples,
+            predictions=found.predictions,
+            train=model.task.arrange(asked.kept(self._folder, "train") or [], model.inventory, "train"),
+            notes=found.notes,
+        )
+
+    def answers(
+        self,
+        data: Any = None,
+        *,
+        columns: Mapping[str, str | list[str]] | None = None,
+        bad_rows: str = "error",
+        namespace: Mapping[str, Any] | None = None,
+        precision: str | None = None,
+        progress: Progress | None = None,
+    ) -> asked.Answered:
+        """Examples with gold answers and what the model says to them, for whoever counts; as for `evaluate`."""
         model = self._model(precision)
         part: Part = "test"
-        notes: list[str] = []
+        notes: tuple[str, ...] = ()
         if data is None:
             examples, part = asked.held_out(self._folder)
             where = f"{part} data of the run"
             if part == "validation":
-                notes.append("these are the examples that chose the best checkpoint: the scores are a little too good")
+                notes = ("these are the examples that chose the best checkpoint: the scores are a little too good",)
         else:
             examples = asked.read(
                 self._folder, model, data, part, columns=columns, bad_rows=bad_rows, namespace=namespace
             )
             where = asked.described(data)
         arranged = model.task.arrange(examples, model.inventory, part)
-        train = model.task.arrange(asked.kept(self._folder, "train") or [], model.inventory, "train")
-        return make_report(
-            run=self.name,
-            task=model.task,
-            inventory=model.inventory,
-            data=where,
-            examples=arranged,
-            predictions=list(model.predict(arranged, progress)),
-            train=train,
-            notes=notes,
-        )
+        predictions = list(model.predict(arranged, progress))
+        return asked.Answered(model, part, examples, arranged, predictions, where, notes)
 
     def predict(
         self,

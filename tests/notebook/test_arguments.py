@@ -100,7 +100,19 @@ def test_help_names_every_option_and_shows_examples() -> None:
         assert all(option.flag in text and option.help in text for option in command.options)
         assert "examples:" in text
         assert f"%{command.name}" in text
-    assert set(VERBS) == {"tasks", "runs", "show", "inspect", "free", "pause", "resume", "stop", "doctor", "why"}
+    assert set(VERBS) == {
+        "tasks",
+        "runs",
+        "show",
+        "compare",
+        "inspect",
+        "free",
+        "pause",
+        "resume",
+        "stop",
+        "doctor",
+        "why",
+    }
     assert all(verb in NBTUNE.summary for verb in VERBS)
 
 

@@ -263,3 +263,17 @@ def test_tasks_that_failed_to_load_are_listed_with_the_reason(ready: Any, monkey
     assert "strange" in shown.text
     assert "ModuleNotFoundError" in shown.text
     assert "<b>" not in shown.html
+
+
+def test_runs_are_compared_by_name_and_by_variable(ready: Any, published: Any, tiny_model: str) -> None:
+    for name, rate in (("first", "1e-5"), ("second", "1e-2"), ("third", "1e-3")):
+        cell(
+            ready,
+            f"{name}_run = %finetune classification --data reviews --name {name} --model {tiny_model} {SETTINGS} "
+            f"learning_rate={rate};",
+        )
+    found = cell(ready, "%nbtune compare first second_run third --data reviews")
+    assert list(found.scores) == ["first", "second", "third"]
+    assert len(found.pairs) == 3
+    assert any("has learned from" in note for note in found.notes)
+    assert isinstance(error(ready, "%nbtune compare first"), SpecError)

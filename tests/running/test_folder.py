@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nbtune.errors import RunError, SpecError
-from nbtune.events import Ended, Preparing, Saved
+from nbtune.events import Ended, Noted, Preparing, Saved
 from nbtune.running import folder as folders
 from nbtune.running.spec import RunSpec
 
@@ -87,6 +87,20 @@ def test_the_event_log_gives_back_what_was_said_and_survives_a_cut_line(runs_dir
         file.write('{"event": "Sav')
     assert next(iter(folder.events())) == saved
     assert folder.status() == "stopped"
+
+
+@pytest.mark.parametrize("size", [1, 1 << 18])
+def test_the_newest_event_is_found_behind_many_and_behind_a_cut_line(runs_dir: Path, size: int) -> None:
+    folder = made("r")
+    assert folder.event_log.last() is None
+    for step in range(3000):
+        folder.log(Saved(step=step, path="x", kind="model", seconds=0.0))
+    newest = Noted(step=3000, severity="note", message="long " * size)  # longer than what is looked at first
+    folder.log(newest)
+    assert folder.event_log.last() == newest
+    with open(folder.path / "events.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"event": "Ended", "step"')
+    assert folder.event_log.last() == newest
 
 
 def test_nothing_half_written_is_left_behind(runs_dir: Path) -> None:
