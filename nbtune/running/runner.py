@@ -198,7 +198,7 @@ def _loop_settings(spec: RunSpec) -> LoopSettings:
         clip=spec.clip,
         patience=spec.patience,
         evaluate_every=None if spec.evaluate_every == "epoch" else spec.evaluate_every,
-        length_grouping=spec.length_grouping,
+        length_grouping=None if spec.length_grouping == "auto" else spec.length_grouping,
         keep_frozen=spec.keep_frozen,
         seed=spec.seed,
     )

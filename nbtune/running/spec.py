@@ -85,7 +85,9 @@ class RunSpec(BaseModel):
         "60s",
         description='time ("60s", "5min"; longer where checkpoints would cost over 2%) or steps between checkpoints',
     )
-    length_grouping: bool = Field(True, description="batches of like length, which saves padding")
+    length_grouping: Literal["auto"] | bool = Field(
+        "auto", description="batches of like length, which saves padding; auto: where padding is computed"
+    )
     keep_frozen: bool = Field(True, description="compute what frozen layers give once a text, not once an epoch")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="precision of the arithmetic")
     cache: bool = Field(True, description="keep the encoded texts on disk for later runs on the same data")

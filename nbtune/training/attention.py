@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nbtune.training.dropout import Masks
-from nbtune.training.packing import Packing
+from nbtune.training.packing import Packing, Part
 
 LONG = 96
 """Tokens from which a text's attention is computed by itself, inside the processor's cache."""
@@ -29,11 +29,15 @@ class Attention:
         self.chance = chance
         self.masks = masks
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, asking: Packing, packing: Packing) -> Tensor:
-        """What each query's text tells it, [rows of the queries, width].
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, parts: Sequence[Part]) -> Tensor:
+        """What each query's text tells it, [rows of the queries, width]; `query`, `key` and `value` are packed rows."""
+        contexts = [
+            self._part(query[each.queries], key[each.keys], value[each.keys], each.asking, each.packing)
+            for each in parts
+        ]
+        return contexts[0] if len(contexts) == 1 else torch.cat(contexts)
 
-        `query` is packed as `asking` says, `key` and `value` are packed as `packing` says, all [rows, width].
-        """
+    def _part(self, query: Tensor, key: Tensor, value: Tensor, asking: Packing, packing: Packing) -> Tensor:
         if packing.longest >= LONG and asking.longest > 1:
             return self._apart(query, key, value, asking, packing)
         if query.dtype == torch.float32 and torch.is_grad_enabled():

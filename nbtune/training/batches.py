@@ -27,7 +27,7 @@ def epoch_batches(
     """The feature indices of each batch of one epoch; the same for the same seed and epoch.
 
     With `grouped`, features of like length share a batch: shuffle, sort inside pools of `POOL` batches, cut,
-    shuffle the batches. Every feature is used exactly once.
+    shuffle the batches. Every feature is used exactly once; inside a batch the shortest come first.
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(lengths))
@@ -42,7 +42,8 @@ def epoch_batches(
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     if grouped:
         random.shuffle(batches)
-    return batches
+        return batches
+    return [batch[np.argsort(lengths[batch], kind="stable")] for batch in batches]
 
 
 def collate(features: Sequence[Feature], head: Head, device: Device) -> Batch:

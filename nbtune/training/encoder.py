@@ -8,7 +8,7 @@ rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from nbtune.tasks.reading import promised
 from nbtune.training.attention import Attention
 from nbtune.training.dropout import CheapDropout, Masks
 from nbtune.training.kept import KeptStates, text_keys
-from nbtune.training.packing import Packing, is_padded_right
+from nbtune.training.packing import Packing, Part, is_padded_right, parts_of_like_length
 
 SUPPORTED = frozenset({"BertModel", "RobertaModel", "XLMRobertaModel", "CamembertModel"})
 """Encoders of this layout: attention.self.{query,key,value}, attention.output, intermediate, output."""
@@ -85,10 +85,10 @@ class PackedForward:
 
     def _through(self, rows: Tensor, packing: Packing, first: int, stop: int, asked: Asked | None) -> Tensor:
         """Through the layers from `first` to before `stop`; the last of all gives what is `asked` for alone."""
+        own = parts_of_like_length(packing, packing)
+        last = None if asked is None else (asked[0], parts_of_like_length(asked[1], packing))
         for place in range(first, stop):
-            rows = self._layer(
-                self.encoder.encoder.layer[place], rows, packing, asked if place == self.depth - 1 else None
-            )
+            rows = self._layer(self.encoder.encoder.layer[place], rows, own, last if place == self.depth - 1 else None)
         return rows
 
     def _finish(self, rows: Tensor, packing: Packing, wanted: Tensor | None) -> Tensor:
@@ -123,13 +123,15 @@ class PackedForward:
         pooled = None if pooler is None else pooler(states)
         return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=states, pooler_output=pooled)
 
-    def _layer(self, layer: Any, rows: Tensor, packing: Packing, asked: Asked | None) -> Tensor:
+    def _layer(
+        self, layer: Any, rows: Tensor, parts: Sequence[Part], asked: tuple[Tensor, Sequence[Part]] | None
+    ) -> Tensor:
         """One transformer layer; of `asked` rows alone, where given."""
         own = layer.attention.self
-        asking, asking_packing = (rows, packing) if asked is None else (rows.index_select(0, asked[0]), asked[1])
+        asking, parts = (rows, parts) if asked is None else (rows.index_select(0, asked[0]), asked[1])
         chance = own.dropout.p if own.training else 0.0
         attend = Attention(own.num_attention_heads, own.scaling, chance, self.masks)
-        context = attend(own.query(asking), own.key(rows), own.value(rows), asking_packing, packing)
+        context = attend(own.query(asking), own.key(rows), own.value(rows), parts)
         joined = self._join(layer.attention.output, context, asking)
         raised = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(joined))
         return self._join(layer.output, raised, joined)

@@ -38,7 +38,7 @@ class LoopSettings:
     clip: float | None = 1.0
     patience: int | None = None
     evaluate_every: int | None = None  # steps; None: once an epoch
-    length_grouping: bool = True
+    length_grouping: bool | None = None  # None: where padding costs something
     keep_frozen: bool = True
     seed: int = 0
 
@@ -56,6 +56,7 @@ class LoopState:
     evaluated_at: int = -1
     seconds: float = 0.0
     rows_at_once: int | None = None  # less than a micro-batch after memory ran out
+    grouped: bool = True  # batches of like length; part of the state, because it decides their order
 
 
 @dataclass
@@ -83,6 +84,7 @@ class Job:
         s = self.settings
         again = s.keep_frozen and s.epochs > 1  # what is used once is not worth keeping
         self.shortcuts = Shortcuts(self.head, self.features, self.device, s.seed, keep_frozen=again)
+        self.state.grouped = not self.shortcuts.packs if s.length_grouping is None else s.length_grouping
         self.lengths = self.features.lengths()
         self.batches_per_epoch = -(-len(self.features) // s.batch_size)
         self.steps_per_epoch = -(-self.batches_per_epoch // s.accumulate)

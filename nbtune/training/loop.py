@@ -98,7 +98,7 @@ def _started(job: Job) -> Started:
 def _steps_of_epoch(job: Job) -> Iterator[list[NDArray[np.int64]]]:
     """The batches of each remaining step of this epoch."""
     s = job.settings
-    batches = epoch_batches(job.lengths, s.batch_size, seed=s.seed, epoch=job.state.epoch, grouped=s.length_grouping)
+    batches = epoch_batches(job.lengths, s.batch_size, seed=s.seed, epoch=job.state.epoch, grouped=job.state.grouped)
     while job.state.position < len(batches):
         yield batches[job.state.position : job.state.position + s.accumulate]
 

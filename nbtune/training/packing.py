@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+_LIKE = 0.6
+"""Texts shorter than this share of the longest get a rectangle of their own for attention, whose cost is its square."""
+_SHORT = 24
+"""Tokens up to which a rectangle is too small to be worth cutting."""
 _WORTH = 0.02
 """The share of padding from which taking it out costs less than computing it."""
 
@@ -43,6 +49,12 @@ class Packing:
         """Without padding."""
         return cls((longest,) * sequences, longest, None, None)
 
+    @classmethod
+    def of_lengths(cls, lengths: Sequence[int]) -> Packing:
+        """Of sequences of these lengths, without any padding left in."""
+        counts = torch.tensor(lengths)[:, None]
+        return cls.of(torch.arange(max(lengths)) < counts, wasteful=False)
+
     def pack(self, rectangle: Tensor) -> Tensor:
         """[sequences, longest, ...] -> [packed rows, ...]."""
         flat = rectangle.flatten(0, 1)
@@ -59,8 +71,55 @@ class Packing:
         """The packed rows of the tokens that are `wanted`, [sequences, longest] booleans, and how these are packed."""
         flat = wanted.flatten()
         rows = (flat if self.tokens is None else flat.index_select(0, self.tokens)).nonzero().squeeze(-1)
-        counts = wanted.sum(dim=1, keepdim=True)
-        return rows, Packing.of(torch.arange(int(counts.max())) < counts, wasteful=False)
+        return rows, Packing.of_lengths(wanted.sum(dim=1).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Texts whose attention is computed in one rectangle: the packed rows of their queries and of their keys, and how
+    each of these are packed."""
+
+    queries: slice
+    keys: slice
+    asking: Packing
+    packing: Packing
+
+
+def parts_of_like_length(asking: Packing, packing: Packing) -> list[Part]:
+    """Neighbouring texts of like length together, in order, without texts of which nothing is asked. `asking` packs the
+    queries, `packing` the keys; where texts are not in the order of their lengths, or there is little to save, that is
+    one part."""
+    cuts = [0, len(packing.lengths)] if packing.tokens is None else _cuts(packing.lengths)
+    if len(cuts) == 2:
+        return [Part(slice(None), slice(None), asking, packing)]
+    return [
+        Part(_rows(asking, *ends), _rows(packing, *ends), _between(asking, *ends), _between(packing, *ends))
+        for ends in pairwise(cuts)
+        if any(asking.lengths[slice(*ends)])  # of which nothing is asked
+    ]
+
+
+def _cuts(lengths: Sequence[int]) -> list[int]:
+    """Where a new rectangle begins, with both ends."""
+    falling = list(lengths) if lengths[0] >= lengths[-1] else list(reversed(lengths))
+    if any(one < other for one, other in pairwise(falling)):
+        return [0, len(lengths)]
+    cuts, longest = [0], falling[0]
+    for place, length in enumerate(falling):
+        if longest > _SHORT and length < _LIKE * longest:
+            cuts.append(place)
+            longest = length
+    cuts.append(len(falling))
+    return cuts if lengths[0] >= lengths[-1] else [len(lengths) - cut for cut in reversed(cuts)]
+
+
+def _rows(packing: Packing, first: int, stop: int) -> slice:
+    start = sum(packing.lengths[:first])
+    return slice(start, start + sum(packing.lengths[first:stop]))
+
+
+def _between(packing: Packing, first: int, stop: int) -> Packing:
+    return Packing.of_lengths(packing.lengths[first:stop])
 
 
 def is_padded_right(mask: Tensor) -> bool:

@@ -30,6 +30,7 @@ class Shortcuts:
     ) -> None:
         self._keep_frozen = keep_frozen
         self.masks = Masks(seed)
+        self.packs = False  # whether padding costs (nearly) nothing
         self._undo: list[Callable[[], None]] = []
         self._learn_used_rows(head, features)
         if device.kind == "cpu":
@@ -67,6 +68,7 @@ class Shortcuts:
 
     def _pack(self, head: Head) -> None:
         for encoder in packable(head):
+            self.packs = True
             frozen = _frozen_layers(encoder) if self._keep_frozen else 0
             kept = KeptStates() if frozen else None
             forward = PackedForward(encoder, self.masks, frozen=frozen, kept=kept)

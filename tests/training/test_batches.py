@@ -46,6 +46,12 @@ def test_grouped_batches_do_not_come_sorted() -> None:
     assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.3
 
 
+@pytest.mark.parametrize("grouped", [True, False])
+def test_the_shortest_of_a_batch_come_first(grouped: bool) -> None:
+    batches = epoch_batches(LENGTHS, 16, seed=1, epoch=0, grouped=grouped)
+    assert all((np.diff(LENGTHS[batch]) >= 0).all() for batch in batches)
+
+
 def test_outputs_come_back_in_order_and_do_not_depend_on_the_batch(tiny_model: str) -> None:
     head = SequenceHead(pretrained(tiny_model), Inventory(labels=("a", "b")), Recipe(max_length=64))
     head.model.eval()

@@ -19,7 +19,7 @@ from nbtune.tasks.reading import tokens_read
 from nbtune.training.attention import LONG
 from nbtune.training.dropout import Masks
 from nbtune.training.encoder import PackedForward, first_token_suffices
-from nbtune.training.packing import Packing
+from nbtune.training.packing import Packing, parts_of_like_length
 
 SIZES: dict[str, Any] = {
     "vocab_size": 60,
@@ -208,3 +208,51 @@ def test_packing_is_undone_by_unpacking() -> None:
     assert torch.equal(rows[chosen], torch.stack([rectangle[0, 1], rectangle[1, 0], rectangle[1, 2]]))
     assert own.lengths == (1, 2, 0)
     assert own.unpack(rows[chosen]).shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sizes"),
+    [
+        ([90, 60, 50, 31, 30, 9, 9], [2, 3, 2]),
+        ([9, 9, 30, 31, 50, 60, 90], [2, 3, 2]),
+        ([90, 9, 60], [3]),  # in no order
+        ([20, 4, 3], [3]),  # too small to be worth it
+        ([30], [1]),
+    ],
+)
+def test_texts_of_like_length_share_a_rectangle(lengths: list[int], sizes: list[int]) -> None:
+    packing = Packing.of(padding(lengths).bool(), wasteful=False)
+    parts = parts_of_like_length(packing, packing)
+    assert [len(part.packing.lengths) for part in parts] == sizes
+    assert [length for part in parts for length in part.packing.lengths] == lengths
+    rows = torch.arange(sum(lengths))
+    assert torch.equal(torch.cat([rows[part.keys] for part in parts]), rows)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("kind", ["bert tokens", "bert texts"])
+def test_rectangles_apart_give_what_one_gives(kind: str, order: int) -> None:
+    """Gradients too, and with a text of which nothing is read."""
+    torch.manual_seed(0)
+    model = MODELS[kind]().eval()
+    mask = padding([5, 9, 28, 30, 50, 60, 90][::order])
+    ids = torch.randint(4, 60, mask.shape)
+    read = (torch.rand(mask.shape) < 0.5) & mask.bool()
+    read[:2] = False
+
+    def results() -> list[torch.Tensor]:
+        model.zero_grad()
+        with tokens_read(read):
+            logits = model(input_ids=ids, attention_mask=mask).logits
+            with torch.inference_mode():
+                predicted = model(input_ids=ids, attention_mask=mask).logits
+        if kind == "bert tokens":
+            logits, predicted = logits[read], predicted[read]
+        (logits**2).sum().backward()
+        query = model.base_model.encoder.layer[0].attention.self.query.weight
+        return [logits.detach(), predicted.clone(), query.grad.clone()]
+
+    expected = results()
+    replace(model)
+    for one, other in zip(results(), expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 from nbtune.control import Control
@@ -12,6 +13,7 @@ from nbtune.tasks.head import Recipe
 from nbtune.tasks.heads import SequenceHead
 from nbtune.tasks.metrics import Metric, MetricSet, mean
 from nbtune.tasks.pretrained import pretrained
+from nbtune.training import shortcuts
 from nbtune.training.checkpoints import HostCopy
 from nbtune.training.devices import choose_device
 from nbtune.training.job import Job, LoopSettings
@@ -36,7 +38,7 @@ class NormedHead(SequenceHead):
         return torch.nn.functional.cross_entropy(self.norm(logits), batch["labels"])
 
 
-def make_job(tiny_model: str) -> Job:
+def make_job(tiny_model: str, **settings: Any) -> Job:
     torch.manual_seed(0)
     inventory = Inventory(labels=("neg", "pos"), counts={"neg": 4, "pos": 4})
     head = NormedHead(pretrained(tiny_model), inventory, Recipe(max_length=16))
@@ -47,7 +49,7 @@ def make_job(tiny_model: str) -> Job:
         head=head,
         features=FeatureSet.build(head.encode(EXAMPLES, training=True)),
         device=choose_device("cpu"),
-        settings=LoopSettings(epochs=1, batch_size=4, learning_rate=1e-3),
+        settings=LoopSettings(epochs=1, batch_size=4, learning_rate=1e-3, **settings),
         control=Control(),
         metrics=MetricSet(("right", "count"), lambda *_: (0.0, 1), (Metric("accuracy", mean(0, 1)),), "accuracy"),
     )
@@ -88,3 +90,25 @@ def test_finishing_brings_the_best_weights_back_and_may_be_asked_for_twice(tiny_
         found, expected = (one.head.model.state_dict() for one in (job, untrained))
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_batches_are_grouped_by_length_where_padding_costs_something(
+    tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not make_job(tiny_model).state.grouped  # packed
+    assert make_job(tiny_model, length_grouping=True).state.grouped
+    monkeypatch.setattr(shortcuts, "SUPPORTED", frozenset())
+    padded = make_job(tiny_model)
+    assert padded.state.grouped
+    assert not make_job(tiny_model, length_grouping=False).state.grouped
+
+
+def test_a_resume_keeps_the_order_of_batches_that_the_run_began_with(
+    tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another device padding may cost something; the batches used so far would be others there."""
+    packed = make_job(tiny_model)
+    monkeypatch.setattr(shortcuts, "SUPPORTED", frozenset())
+    other = make_job(tiny_model)
+    other.restore(HostCopy().take(packed.snapshot()))
+    assert not other.state.grouped
