@@ -33,7 +33,7 @@ def work(job: Job) -> Outcome:
         weight_decay=settings.weight_decay,
         clip=settings.clip,
         evaluate_every="epoch" if job.validated else 10**9,
-        length_grouping=job.grouped,
+        length_grouping="auto" if job.grouped is None else job.grouped,
         precision=settings.precision,
         device=settings.device,
         watchers=[clock],

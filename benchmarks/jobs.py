@@ -19,13 +19,14 @@ from corpora import Corpus
 HERE = Path(__file__).parent
 CONTENDERS: Mapping[str, str] = {"nbtune": "contend_nbtune.py", "Trainer": "contend_trainer.py"}
 """Who contends for scores, and the script that does it."""
-RACERS: Mapping[str, tuple[str, bool]] = {
-    "nbtune": ("contend_nbtune.py", True),
+RACERS: Mapping[str, tuple[str, bool | None]] = {
+    "nbtune": ("contend_nbtune.py", None),
+    "nbtune, grouped": ("contend_nbtune.py", True),
     "Trainer": ("contend_trainer.py", False),
     "Trainer, grouped": ("contend_trainer.py", True),
     "padded script": ("contend_padded.py", False),
 }
-"""Who contends for speed: the script, and whether batches hold texts of like length."""
+"""Who contends for speed: the script, and whether batches hold texts of like length (None: by default)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Job:
     settings: Settings
     seed: int
     folder: str
-    grouped: bool = True
+    grouped: bool | None = True
     validated: bool = True
 
     def read_corpus(self) -> Corpus:
@@ -114,7 +115,7 @@ class StepClock:
         self._since = now
 
 
-def run(script: str, corpus: str, data: Path, settings: Settings, seed: int, **how: bool) -> Outcome:
+def run(script: str, corpus: str, data: Path, settings: Settings, seed: int, **how: bool | None) -> Outcome:
     """Train and answer in a fresh process; what it prints is shown only if it fails."""
     with tempfile.TemporaryDirectory() as folder:
         job = Job(corpus=corpus, data=str(data), settings=settings, seed=seed, folder=folder, **how)

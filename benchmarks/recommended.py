@@ -27,9 +27,9 @@ from machine import machine
 
 RECOMMENDED: dict[str, dict[str, Any]] = {
     "wnut17": {
-        "epochs": 3,
-        "batch_size": 16,
-        "learning_rate": 2e-4,
+        "epochs": 4,
+        "batch_size": 8,
+        "learning_rate": 1e-4,
         "max_length": 128,
         "label_smoothing": 0.1,
         "decoding": "viterbi",

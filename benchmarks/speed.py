@@ -38,7 +38,7 @@ class Race:
 
     corpus: str
     settings: Settings
-    contenders: tuple[str, ...] = ("nbtune", "Trainer", "Trainer, grouped")
+    contenders: tuple[str, ...] = ("nbtune", "nbtune, grouped", "Trainer", "Trainer, grouped")
     flop_a_token: float = 64e6  # minilm-l6: 10.6 million weights
 
 

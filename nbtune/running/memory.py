@@ -19,14 +19,28 @@ def give_back() -> None:
             torch.cuda.empty_cache()
         elif torch is not None and torch.backends.mps.is_available():
             torch.mps.empty_cache()
-    trim = _trim()
+    trim = _of_glibc("malloc_trim")
     if trim is not None:
         trim(0)
 
 
 @functools.cache
-def _trim() -> Callable[[int], int] | None:
-    """glibc's `malloc_trim`: it keeps freed memory for itself, a run's worth and more. Other C libraries have none."""
-    if not sys.platform.startswith("linux"):
-        return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+def hold_on() -> None:
+    """From now on, let freed memory be used again without a detour through the system, until `give_back`.
+
+    A batch frees and asks for megabytes in every layer, and glibc returns them and fetches new pages each time, which
+    the system has to clear: a twentieth of the time of an 8-bit prediction.
+    """
+    tune = _of_glibc("mallopt")
+    if tune is not None:
+        tune(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc allows
+        tune(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Of malloc.h: free memory at the end of the heap from which it is returned; size of blocks got from the system."""
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    """A function that glibc has beyond the standard, and other C libraries lack."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

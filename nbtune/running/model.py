@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from nbtune.errors import ModelError
 from nbtune.running.disk import replace_folder, settled, write_atomically
+from nbtune.running.memory import hold_on
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Forward, Head, Recipe
 from nbtune.tasks.pretrained import Pretrained, hub_name, pretrained, quiet
@@ -136,6 +137,7 @@ def open_model(
     Raises:
         ModelError: there is none, or it is damaged or of another format.
     """
+    hold_on()
     path = settled(folder / "model")
     try:
         card = json.loads((path / _CARD).read_text(encoding="utf-8"))

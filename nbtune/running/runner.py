@@ -18,6 +18,7 @@ from nbtune.running import saving
 from nbtune.running.features import encode
 from nbtune.running.finishing import keep, predict
 from nbtune.running.interrupts import at_once, whole
+from nbtune.running.memory import hold_on
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
@@ -86,6 +87,7 @@ def _learn(job: Job, checkpoints: saving.Checkpoints) -> Generator[Event, None, 
 
 def _make_job(plan: Plan) -> Generator[Event, None, Job]:
     spec = plan.spec
+    hold_on()
     seed_generators(spec.seed)  # the new layers of the head
     device = choose_device(spec.device, spec.precision)
     yield Preparing(stage=OPENING, done=0, total=1)

@@ -98,7 +98,7 @@ class PackedForward:
         if wanted is None:
             return packing.unpack(rows)
         places = wanted.flatten().nonzero().squeeze(-1)
-        return rows.new_zeros(wanted.numel(), rows.shape[1]).index_copy(0, places, rows).view(*wanted.shape, -1)
+        return rows.new_zeros(wanted.numel(), rows.shape[1]).index_copy_(0, places, rows).view(*wanted.shape, -1)
 
     def _kept_rows(self, ids: Tensor, types: Tensor | None, packing: Packing) -> Tensor:
         """What the frozen layers give, one row a token (or a text, where no more is read)."""

@@ -11,9 +11,9 @@ from torch import Tensor
 
 _LIKE = 0.6
 """Texts shorter than this share of the longest get a rectangle of their own for attention, whose cost is its square."""
-_SHORT = 24
-"""Tokens up to which a rectangle is too small to be worth cutting."""
-_WORTH = 0.02
+_RECTANGLE = 20_000
+"""What a further rectangle costs, in squared tokens."""
+_WORTH = 0.05
 """The share of padding from which taking it out costs less than computing it."""
 
 
@@ -64,7 +64,7 @@ class Packing:
         """[packed rows, width] -> [sequences, longest, width], zeros in the padding."""
         sequences = len(self.lengths)
         if self.tokens is not None:
-            rows = rows.new_zeros(sequences * self.longest, rows.shape[1]).index_copy(0, self.tokens, rows)
+            rows = rows.new_zeros(sequences * self.longest, rows.shape[1]).index_copy_(0, self.tokens, rows)
         return rows.view(sequences, self.longest, rows.shape[1])
 
     def subset(self, wanted: Tensor) -> tuple[Tensor, Packing]:
@@ -106,10 +106,13 @@ def _cuts(lengths: Sequence[int]) -> list[int]:
         return [0, len(lengths)]
     cuts, longest = [0], falling[0]
     for place, length in enumerate(falling):
-        if longest > _SHORT and length < _LIKE * longest:
+        if length < _LIKE * longest:
             cuts.append(place)
             longest = length
     cuts.append(len(falling))
+    squares = sum((stop - start) * falling[start] ** 2 for start, stop in pairwise(cuts))
+    if len(falling) * falling[0] ** 2 - squares < _RECTANGLE * (len(cuts) - 2):
+        return [0, len(lengths)]
     return cuts if lengths[0] >= lengths[-1] else [len(lengths) - cut for cut in reversed(cuts)]
 
 
