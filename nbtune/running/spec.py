@@ -19,7 +19,7 @@ class Lora(BaseModel):
 
     rank: int = Field(8, ge=1, description="rank of the update of each adapted weight")
     alpha: int = Field(16, ge=1, description="the update is scaled by alpha / rank")
-    dropout: float = Field(0.05, ge=0, lt=1, description="dropout before the adapters")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout before the adapters")
     targets: tuple[str, ...] | None = Field(None, description="module names to adapt; all linear layers by default")
     merge: bool = Field(True, description="fold the adapters into the saved model, so that it needs no peft")
 

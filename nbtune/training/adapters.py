@@ -23,7 +23,7 @@ class LoraSettings:
 
     rank: int = 8
     alpha: int = 16
-    dropout: float = 0.05
+    dropout: float = 0.0
     targets: tuple[str, ...] | None = None
 
 
