@@ -34,7 +34,7 @@ def hold_on() -> None:
     tune = _of_glibc("mallopt")
     if tune is not None:
         tune(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc allows
-        tune(_TRIM_THRESHOLD, 2**31 - 1)
+        tune(_TRIM_THRESHOLD, 256 << 20)  # more than a batch needs, less than anybody would miss
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
