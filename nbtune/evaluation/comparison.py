@@ -129,9 +129,10 @@ class Comparison:
             gap = pair.difference
             gain = gap.value if self.higher_is_better else -gap.value
             better, worse = (pair.first, pair.second) if gain > 0 else (pair.second, pair.first)
-            certain = f"95% interval {gap.low:+.3f} to {gap.high:+.3f}"
-            certain += "" if np.isnan(pair.adjusted) else f", p = {_p(pair.adjusted)}"
             sure = pair.adjusted < LEVEL if not np.isnan(pair.adjusted) else gap.low > 0 or gap.high < 0
+            ends = (gap.low, gap.high) if gap.value >= 0 or not sure else (-gap.high, -gap.low)
+            certain = f"95% interval {ends[0]:+.3f} to {ends[1]:+.3f}"
+            certain += "" if np.isnan(pair.adjusted) else f", {_p(pair.adjusted)}"
             if sure:
                 yield f"{better} is better than {worse} by {abs(gap.value):.3f} {self.headline} ({certain})"
             else:
@@ -249,7 +250,7 @@ def _words(value: Any) -> str:
 
 
 def _p(value: float) -> str:
-    return "less than 0.001" if value < 0.001 else f"{value:.3f}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _none(value: float) -> float | None:

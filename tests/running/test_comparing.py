@@ -46,7 +46,9 @@ def test_the_better_run_is_named_with_its_interval_and_an_exact_kind_of_test() -
     assert pair.difference.low <= pair.difference.value <= pair.difference.high < 0
     assert pair.p == pair.adjusted < 0.01
     (sentence,) = found.verdicts()
-    assert sentence.startswith("strong is better than weak by")
+    low, high = -pair.difference.high, -pair.difference.low  # as the sentence has it: what the better one gains
+    assert sentence.startswith(f"strong is better than weak by {-pair.difference.value:.3f} macro_f1")
+    assert f"(95% interval {low:+.3f} to {high:+.3f}, p " in sentence
     scores = {name: nbtune.load(name).evaluate().metrics["macro_f1"].value for name in ("weak", "strong")}
     assert {run: own["macro_f1"].value for run, own in found.scores.items()} == pytest.approx(scores)
 
