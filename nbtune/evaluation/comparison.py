@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtune.evaluation.intervals import Score, group_sums, resample, score
+from nbtune.errors import RunError
+from nbtune.evaluation.intervals import Score, group_sums, scores
 from nbtune.evaluation.paired import Counted, difference, holm, randomisation_test
 from nbtune.tasks.metrics import Floats, Metric, MetricSet
 from nbtune.values import Example
@@ -29,7 +30,7 @@ class Contender:
     name: str
     metrics: MetricSet
     predictions: Sequence[Any]
-    answers: Sequence[str]  # the same in words, to look at
+    answers: Sequence[Mapping[str, str]]  # the same in words, to look at, by column
     settings: Mapping[str, Any] = field(default_factory=dict)
     curve: Sequence[tuple[float, float]] = ()  # (epoch, headline score on validation)
 
@@ -159,11 +160,12 @@ def make_comparison(
     """Count every contender's answers to the same examples, and test each pair on the headline metric.
 
     Raises:
-        ValueError: the contenders have other headline metrics, or one that does not decompose into examples.
+        RunError: the contenders have other headline metrics, or one that does not decompose into examples.
     """
     headlines = {contender.metrics.headline for contender in contenders}
     if len(headlines) != 1:
-        raise ValueError(f"the runs have different headline metrics: {', '.join(sorted(headlines))}")
+        words = ", ".join(f"{each.name} {each.metrics.headline}" for each in contenders)
+        raise RunError(f"the runs are scored by different headline metrics: {words}", "compare runs of one kind")
     (headline,) = headlines
     groups = [example.group for example in examples]
     tallies = {each.name: each.metrics.tallies(examples, each.predictions) for each in contenders}
@@ -176,7 +178,10 @@ def make_comparison(
         data=data,
         headline=headline,
         higher_is_better=metric.higher_is_better,
-        scores={each.name: _scores(each, examples, counted[each.name].tallies) for each in contenders},
+        scores={
+            each.name: scores(each.metrics, counted[each.name].tallies, examples, each.predictions)
+            for each in contenders
+        },
         pairs=_pairs(counted),
         examples=_frame(examples, contenders, tallies),
         settings=_settings(contenders),
@@ -188,18 +193,9 @@ def make_comparison(
 def _decomposing(metrics: MetricSet) -> Metric:
     metric = metrics[metrics.headline]
     if not isinstance(metric, Metric):
-        raise ValueError(f"{metrics.headline} is one number for all examples, so pairs of examples say nothing of it")
+        words = f"{metrics.headline} is one number for all examples, so no pairs of examples say how sure it is"
+        raise RunError(words, "evaluate each run by itself")
     return metric
-
-
-def _scores(contender: Contender, examples: Sequence[Example], sums: Floats) -> dict[str, Score]:
-    samples = resample(sums)
-    return {
-        metric.name: score(metric, sums, samples)
-        if isinstance(metric, Metric)
-        else Score(float(metric.compute(examples, contender.predictions)))
-        for metric in contender.metrics.metrics
-    }
 
 
 def _pairs(counted: Mapping[str, Counted]) -> tuple[Pair, ...]:
@@ -221,16 +217,29 @@ def _frame(examples: Sequence[Example], contenders: Sequence[Contender], tallies
     import pandas as pd
 
     columns: dict[str, list[Any]] = {"row": [example.row for example in examples]}
-    shown = (
-        [key for key, value in examples[0].inputs.items() if isinstance(value, (str, int, float))] if examples else []
-    )
-    columns |= {key: [example.inputs.get(key) for example in examples] for key in shown}
+    plain = dict.fromkeys(key for example in examples[:1] for key, value in example.inputs.items() if _is_plain(value))
+    columns |= {key: [example.inputs.get(key) for example in examples] for key in plain}
+    shown = _telling_column(contenders)
     columns["gold"] = [_words(example.target) for example in examples]
     for contender in contenders:
         formula = _decomposing(contender.metrics).formula
-        columns[f"answer of {contender.name}"] = list(contender.answers)
+        columns[f"answer of {contender.name}"] = [answer.get(shown, "") for answer in contender.answers]
         columns[f"score of {contender.name}"] = formula(tallies[contender.name]).tolist()
     return pd.DataFrame(columns)
+
+
+def _telling_column(contenders: Sequence[Contender]) -> str:
+    """The first column of the answers in which the runs differ: others (the user of a ranking) tell nothing apart."""
+    first, *others = (contender.answers for contender in contenders)
+    names = [name for answer in first[:1] for name in answer]
+    for name in names:
+        if any(mine.get(name) != its.get(name) for other in others for mine, its in zip(first, other, strict=True)):
+            return name
+    return names[0] if names else ""
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float))
 
 
 def _settings(contenders: Sequence[Contender]) -> pd.DataFrame:

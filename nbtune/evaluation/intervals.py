@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from nbtune.tasks.metrics import Floats, Metric
+from nbtune.tasks.metrics import Floats, Metric, MetricSet
+from nbtune.values import Example
 
 RESAMPLES = 2000
 _CELLS = 4_000_000  # weights drawn at once: 32 MB
@@ -62,13 +64,18 @@ def score(metric: Metric, tallies: Floats, samples: Floats) -> Score:
     return Score(value, low, high)
 
 
-def difference(metric: Metric, ours: Floats, theirs: Floats, seed: int = 0) -> Score:
-    """Our score minus theirs on the same examples, resampled in pairs."""
-    width = ours.shape[1]
-    paired = resample(np.concatenate([ours, theirs], axis=1), seed=seed)
-    value = float(metric.formula(ours.sum(axis=0)) - metric.formula(theirs.sum(axis=0)))
-    low, high = percentile_interval(metric.formula(paired[:, :width]) - metric.formula(paired[:, width:]))
-    return Score(value, low, high)
+def scores(
+    metrics: MetricSet, sums: Floats, examples: Sequence[Example], predictions: Sequence[Any]
+) -> dict[str, Score]:
+    """Every metric, those that decompose with their intervals. `sums` are the tallies, shape [examples or groups,
+    columns]."""
+    samples = resample(sums)
+    return {
+        metric.name: score(metric, sums, samples)
+        if isinstance(metric, Metric)
+        else Score(float(metric.compute(examples, predictions)))
+        for metric in metrics.metrics
+    }
 
 
 def percentile_interval(values: Floats, confidence: float = 0.95) -> tuple[float, float]:

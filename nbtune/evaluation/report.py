@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtune.evaluation.intervals import Score, difference, group_sums, resample, score
-from nbtune.tasks.metrics import Floats, Metric, MetricSet
+from nbtune.evaluation.intervals import Score, group_sums, scores
+from nbtune.evaluation.paired import Counted, difference
+from nbtune.tasks.metrics import Metric
 from nbtune.tasks.task import Task
 from nbtune.values import Example, Inventory
 
@@ -136,25 +137,24 @@ def make_report(
 ) -> Report:
     """Score predictions, the task's baselines (which learn from `train`) and the difference to each of them."""
     metric_set = task.metrics(inventory)
-    tallies = metric_set.tallies(examples, predictions)
-    scores = _scores(metric_set, tallies, examples, predictions)
+    groups = [example.group for example in examples]
+    ours = group_sums(metric_set.tallies(examples, predictions), groups)
     headline = metric_set[metric_set.headline]
     baselines: dict[str, dict[str, Score]] = {}
     differences: dict[str, Score] = {}
-    groups = [example.group for example in examples]
     for baseline in task.baselines(inventory) if train else ():
         answers = list(baseline.predict(train, examples))
-        theirs = metric_set.tallies(examples, answers)
-        baselines[baseline.name] = _scores(metric_set, theirs, examples, answers)
+        theirs = group_sums(metric_set.tallies(examples, answers), groups)
+        baselines[baseline.name] = scores(metric_set, theirs, examples, answers)
         if isinstance(headline, Metric):
-            differences[baseline.name] = difference(headline, group_sums(tallies, groups), group_sums(theirs, groups))
+            differences[baseline.name] = difference(Counted(headline, ours), Counted(headline, theirs))
     return Report(
         run=run,
         task=task.name,
         data=data,
         examples=len(examples),
         headline=metric_set.headline,
-        metrics=scores,
+        metrics=scores(metric_set, ours, examples, predictions),
         baselines=baselines,
         differences=differences,
         tables=dict(task.tables(examples, predictions, inventory)),
@@ -176,19 +176,6 @@ def predictions_frame(task: Task, examples: Sequence[Example], predictions: Sequ
             row["gold"] = example.target
         rows.append({**row, **task.to_row(example, prediction)})
     return pd.DataFrame(rows)
-
-
-def _scores(
-    metric_set: MetricSet, tallies: Floats, examples: Sequence[Example], predictions: Sequence[Any]
-) -> dict[str, Score]:
-    sums = group_sums(tallies, [example.group for example in examples])
-    samples = resample(sums)
-    return {
-        metric.name: score(metric, sums, samples)
-        if isinstance(metric, Metric)
-        else Score(float(metric.compute(examples, predictions)))
-        for metric in metric_set.metrics
-    }
 
 
 def _own_notes(examples: Sequence[Example]) -> list[str]:

@@ -77,6 +77,8 @@ def _after(command: Command, words: list[str], fragment: str, names: Mapping[str
     plain = _plain(command, words)
     if plain < len(command.words):
         return _choices(command.words[plain].kind, names)
+    if command.texts == "RUN" and not fragment.startswith("-"):
+        return _choices("run", names)
     flags = [option.flag for option in command.options if option.flag not in words]
     settings = [f"{name}=" for name in _settings(words[0])] if command.settings and words and fragment else []
     return flags + settings

@@ -25,7 +25,6 @@ class Answered:
     """
 
     model: Model
-    part: Part
     read: Sequence[Example]
     examples: Sequence[Example]
     predictions: Sequence[Any]
@@ -40,35 +39,31 @@ def kept(folder: RunFolder, part: Part) -> Sequence[Example] | None:
     return read_examples(folder.path, part)
 
 
-def held_out_of(folder: Path) -> tuple[Part, int, str]:
-    """Name, size and fingerprint of the part that `held_out` gives, without reading it.
+def held_out_part(folder: RunFolder) -> tuple[Part, int, str]:
+    """The run's test part, or else its validation part: name, size and fingerprint, without reading it.
 
     Raises:
         RunError: the run kept neither.
     """
-    content = RunFolder(folder).read_json("data.json") or {}
+    content = folder.read_json("data.json") or {}
     for part in ("test", "validation"):
         facts = content.get("parts", {}).get(part)
         if facts and facts["examples"]:
             return part, facts["examples"], facts["sha256"]
-    raise _nothing_to_score(folder.name)
+    raise RunError(f"the run {folder.name!r} kept no data to score", "give some: data=..., in a magic --data")
 
 
 def held_out(folder: RunFolder) -> tuple[Sequence[Example], Part]:
-    """The run's test part, or else its validation part.
+    """The examples of `held_out_part`, and which part it is.
 
     Raises:
-        RunError: it kept neither.
+        RunError: there are none.
     """
-    for part in ("test", "validation"):
-        examples = kept(folder, part)
-        if examples:
-            return examples, part
-    raise _nothing_to_score(folder.name)
-
-
-def _nothing_to_score(name: str) -> RunError:
-    return RunError(f"the run {name!r} kept no data to score", "give some: data=..., in a magic --data")
+    part, _, _ = held_out_part(folder)
+    examples = kept(folder, part)
+    if examples is None:
+        raise RunError(f"the kept {part} data of the run {folder.name!r} is gone", "give the data again")
+    return examples, part
 
 
 def read(

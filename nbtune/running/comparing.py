@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtune.errors import DataError, RunError, SpecError
+from nbtune.errors import RunError, SpecError
 from nbtune.events import Evaluated
 from nbtune.running import asked, identity
 from nbtune.running.asked import Answered
 from nbtune.running.catalog import load
 from nbtune.running.folder import RunFolder
 from nbtune.running.run import Run
+from nbtune.values import Example
 
 if TYPE_CHECKING:
     from nbtune.evaluation.comparison import Comparison, Contender
@@ -37,8 +38,8 @@ def compare(
     examples answered and all there are to answer, over all runs.
 
     Raises:
-        SpecError: fewer than two runs, or one twice.
-        RunError: the runs are of different tasks, or were tested on different data.
+        SpecError: fewer than two runs, or two of one name.
+        RunError: the runs are of different tasks, were tested on different data, or read other answers from it.
         DataError: `data` cannot be read, or holds no gold answers.
     """
     from nbtune.evaluation.comparison import make_comparison
@@ -47,30 +48,32 @@ def compare(
     _refuse_odd(opened)
     if data is None:
         _refuse_other_tests(opened)
-    counted = _Counted(progress, len(opened))
-    answered = []
-    for run in opened:
-        told = counted.next_run()
-        answered.append(run.answers(data, columns=columns, namespace=namespace, precision=precision, progress=told))
-    first = answered[0]
-    if any(example.target is None for example in first.examples):
-        raise DataError("the data has no gold answers to compare with", "give data with its label column")
-    if any(len(other.examples) != len(first.examples) for other in answered):
-        raise RunError(
-            "the runs read different numbers of examples from the data", "give the columns, bad_rows = error"
-        )
-    contenders = [_contender(run, found) for run, found in zip(opened, answered, strict=True)]
-    notes = [note for run, found in zip(opened, answered, strict=True) for note in _notes(run, found)]
-    return make_comparison(opened[0].task, first.where, first.examples, contenders, notes)
+    examples: Sequence[Example] = ()
+    where = ""
+    contenders: list[Contender] = []
+    notes: list[str] = []
+    for place, run in enumerate(opened):
+        told = None if progress is None else _among(progress, place, len(opened))
+        found = run.answers(data, columns=columns, namespace=namespace, precision=precision, progress=told)
+        if not contenders:
+            examples, where = found.examples, found.where
+        elif [example.target for example in found.examples] != [example.target for example in examples]:
+            words = f"{run.name} and {opened[0].name} take other answers of the data for right"
+            raise RunError(words, "give the columns to read: columns={...}; runs must know the same items and labels")
+        # nothing of the model is kept: a dozen of them would not fit into a small machine
+        contenders.append(_contender(run, found))
+        notes += _notes(run, found)
+    return make_comparison(opened[0].task, where, examples, contenders, list(dict.fromkeys(notes)))
 
 
 def _refuse_odd(runs: Sequence[Run]) -> None:
     if len(runs) < 2:
         raise SpecError("comparing needs two runs at least", "name another one; nbtune.runs() lists them")
-    folders = [run.folder.resolve() for run in runs]
-    twice = next((run for place, run in enumerate(runs) if folders[place] in folders[:place]), None)
+    names = [run.name for run in runs]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
-        raise SpecError(f"the run {twice.name!r} is there twice", "name each run once")
+        words = "name each run once; runs of one name in different folders cannot be told apart, so rename one's folder"
+        raise SpecError(f"the run {twice!r} is there twice", words)
     tasks = {run.name: run.task for run in runs}
     if len(set(tasks.values())) > 1:
         words = ", ".join(f"{name} learns {task}" for name, task in tasks.items())
@@ -78,7 +81,7 @@ def _refuse_odd(runs: Sequence[Run]) -> None:
 
 
 def _refuse_other_tests(runs: Sequence[Run]) -> None:
-    kept = {run.name: asked.held_out_of(run.folder) for run in runs}
+    kept = {run.name: asked.held_out_part(RunFolder(run.folder)) for run in runs}
     if len({digest for _, _, digest in kept.values()}) > 1:
         words = "; ".join(f"{name} on {size:,} {part} examples" for name, (part, size, _) in kept.items())
         raise RunError(
@@ -91,13 +94,13 @@ def _contender(run: Run, found: Answered) -> Contender:
     from nbtune.evaluation.comparison import Contender
 
     task = found.model.task
-    rows = (task.to_row(example, answer) for example, answer in zip(found.examples, found.predictions, strict=True))
+    rows = [task.to_row(example, answer) for example, answer in zip(found.examples, found.predictions, strict=True)]
     curve = [(event.epoch, event.metrics[event.headline]) for event in run.events() if isinstance(event, Evaluated)]
     return Contender(
         name=run.name,
         metrics=task.metrics(found.model.inventory),
         predictions=found.predictions,
-        answers=[_words(next(iter(row.values()))) for row in rows],
+        answers=[{name: _words(value) for name, value in row.items()} for row in rows],
         settings=identity.settings(run.spec),
         curve=curve,
     )
@@ -125,17 +128,6 @@ def _words(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-class _Counted:
-    """One progress for runs that answer one after the other."""
-
-    def __init__(self, progress: Progress | None, runs: int) -> None:
-        self._progress = progress
-        self._runs = runs
-        self._done = -1
-
-    def next_run(self) -> Progress | None:
-        self._done += 1
-        if self._progress is None:
-            return None
-        tell, before = self._progress, self._done
-        return lambda done, total: tell(before * total + done, self._runs * total)
+def _among(progress: Progress, place: int, runs: int) -> Progress:
+    """The progress of one run as that of all, which answer one after the other."""
+    return lambda done, total: progress(place * total + done, runs * total)

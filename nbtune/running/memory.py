@@ -1,4 +1,5 @@
-"""Memory given back to the machine. Imports nothing that is not loaded already."""
+"""Freed memory: kept for the next batch while something runs, given back afterwards. Imports nothing that is not
+loaded already."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class Run:
             where = asked.described(data)
         arranged = model.task.arrange(examples, model.inventory, part)
         predictions = list(model.predict(arranged, progress))
-        return asked.Answered(model, part, examples, arranged, predictions, where, notes)
+        return asked.Answered(model, examples, arranged, predictions, where, notes)
 
     def predict(
         self,

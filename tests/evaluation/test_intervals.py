@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nbtune.evaluation.intervals import Score, difference, group_sums, resample, score
+from nbtune.evaluation.intervals import Score, group_sums, resample, score
+from nbtune.evaluation.paired import Counted, difference
 from nbtune.tasks.metrics import Metric, mean
 
 ACCURACY = Metric("accuracy", mean(0, 1))
@@ -35,7 +36,7 @@ def test_a_paired_difference_is_tighter_than_two_intervals_apart() -> None:
     random = np.random.default_rng(1)
     easy = random.random(500) < 0.7
     ours, theirs = tallies(easy | (random.random(500) < 0.2)), tallies(easy)
-    gap = difference(ACCURACY, ours, theirs)
+    gap = difference(Counted(ACCURACY, ours), Counted(ACCURACY, theirs))
     assert 0 < gap.low < gap.value < gap.high
     alone = score(ACCURACY, ours, resample(ours))
     assert gap.high - gap.low < alone.high - alone.low

@@ -57,6 +57,12 @@ def test_runs_are_offered_where_a_run_is_needed(ready: Any) -> None:
     assert complete(ready, "%finetune --resume co") == ["%finetune --resume conll"]
 
 
+def test_any_number_of_runs_to_compare_is_completed(ready: Any) -> None:
+    assert complete(ready, "%nbtune compare conll ti") == ["%nbtune compare conll tickets"]
+    assert complete(ready, "%nbtune compare conll other ti") == ["%nbtune compare conll other tickets"]
+    assert complete(ready, "%nbtune compare conll tickets --d") == ["%nbtune compare conll tickets --data"]
+
+
 def test_verbs_models_and_settings_are_completed(ready: Any) -> None:
     assert complete(ready, "%nbtune in") == ["%nbtune inspect"]
     assert complete(ready, "%finetune ner --model mini") == ["%finetune ner --model minilm-l6"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,11 @@ import pytest
 from scipy import stats
 
 import nbtune
-from nbtune.errors import RunError, SpecError
+from nbtune.errors import DataError, RunError, SpecError
+from nbtune.evaluation.comparison import Contender, make_comparison
+from nbtune.evaluation.paired import Counted, randomisation_test
+from nbtune.tasks.metrics import Metric, MetricSet, WholeMetric, mean
+from nbtune.values import Example
 
 STARTS, ENDS = ("a", "the", "what a", "such a", "one more"), ("meal", "day", "film", "guide", "song", "<b>trip</b>")
 WORDS = {"praise": ["good", "lovely", "superb", "kind"], "blame": ["bad", "awful", "rude", "dull"]}
@@ -129,9 +135,6 @@ def test_accuracy_is_tested_as_mcnemar_tests_it() -> None:
     """The randomisation test on right and wrong answers, against the binomial distribution of the flips."""
     answers = {name: nbtune.load(name).predict(TEST)["prediction"].to_numpy() for name in ("weak", "strong")}
     weak, strong = ((answers[name] == TEST["label"].to_numpy()) for name in ("weak", "strong"))
-    from nbtune.evaluation.paired import Counted, randomisation_test
-    from nbtune.tasks.metrics import Metric, mean
-
     accuracy = Metric("accuracy", mean(0, 1))
     one, other = (
         Counted(accuracy, np.stack([right.astype(float), np.ones(len(right))], axis=1)) for right in (weak, strong)
@@ -139,3 +142,66 @@ def test_accuracy_is_tested_as_mcnemar_tests_it() -> None:
     better, worse = int((strong & ~weak).sum()), int((weak & ~strong).sum())
     expected = stats.binomtest(better, better + worse, 0.5).pvalue
     assert randomisation_test(one, other) == pytest.approx(expected, abs=0.005)
+
+
+def test_runs_of_one_name_in_two_folders_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(nbtune.load("weak").folder, tmp_path / "weak")
+    with pytest.raises(SpecError, match="'weak' is there twice") as caught:
+        nbtune.compare(["weak", tmp_path / "weak"])
+    assert "rename" in str(caught.value.hint)
+
+
+def test_data_without_gold_answers_is_refused() -> None:
+    with pytest.raises(DataError, match="label"):
+        nbtune.compare(["weak", "strong"], data=TEST[["text"]])
+
+
+def test_runs_that_take_other_answers_for_right_are_refused(tiny_model: str) -> None:
+    data = TEST.assign(other=TEST["label"].to_numpy()[::-1])
+    named = {"text": "text", "label": "other"}
+    train = data.rename(columns={"label": "kept"})
+    nbtune.finetune(
+        "classification", data=train, columns=named, model=tiny_model, name="swapped", epochs=1, watchers=[]
+    )
+    with pytest.raises(RunError, match="swapped and weak take other answers"):
+        nbtune.compare(["weak", "swapped"], data=data)
+
+
+def contender(name: str, *metrics: Metric | WholeMetric) -> Contender:
+    counted = MetricSet(
+        ("right", "count"), lambda example, answer: (example.target == answer, 1), metrics, metrics[0].name
+    )
+    return Contender(name=name, metrics=counted, predictions=["a"], answers=[{"prediction": "a"}])
+
+
+def test_scores_that_cannot_be_paired_are_refused() -> None:
+    accuracy, area = Metric("accuracy", mean(0, 1)), WholeMetric("area", lambda *_: 0.5)
+    examples = [Example({"text": "x"}, "a")]
+    with pytest.raises(RunError, match="first accuracy, second area"):
+        make_comparison("t", "d", examples, [contender("first", accuracy), contender("second", area)])
+    with pytest.raises(RunError, match="area is one number for all examples"):
+        make_comparison("t", "d", examples, [contender("first", area), contender("second", area)])
+
+
+@pytest.mark.parametrize("task", ["ner", "recommendation", "sentiment"])
+def test_every_task_can_be_compared_on_its_sample(task: str, tiny_model: str) -> None:
+    for seed in (0, 1):
+        nbtune.finetune(
+            task,
+            data=f"sample:{task}",
+            model=tiny_model,
+            name=f"{task}{seed}",
+            epochs=1,
+            seed=seed,
+            max_length=32,
+            learning_rate=1e-2 if seed else 1e-5,
+            watchers=[],
+        )
+    names = [f"{task}0", f"{task}1"]
+    found = nbtune.compare(names, data=f"sample:{task}" if task == "ner" else None)
+    (pair,) = found.pairs
+    assert 0 < pair.p <= 1
+    flips = found.flips(*names)
+    assert len(flips)
+    assert (flips[f"answer of {names[0]}"] != flips[f"answer of {names[1]}"]).any()
+    assert "settings that differ" in repr(found)
