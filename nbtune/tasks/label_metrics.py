@@ -148,9 +148,9 @@ def label_metrics(labels: tuple[str, ...], *, multi: bool = False) -> MetricSet:
         metrics.append(Metric("hamming_loss", hamming_loss, higher_is_better=False))
     elif len(labels) > 5:
         metrics.append(Metric("top3_accuracy", mean(2, 0)))
-    metrics.append(WholeMetric("average_precision", _ranked(counts, average_precision), convention=RANKED))
-    metrics.append(WholeMetric("roc_auc", _ranked(counts, roc_auc), convention=RANKED))
-    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1")
+    metrics.append(_ranked("average_precision", counts, average_precision))
+    metrics.append(_ranked("roc_auc", counts, roc_auc))
+    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1", by_slice="accuracy")
 
 
 def joined(headline: str, *sets: MetricSet) -> MetricSet:
@@ -165,7 +165,8 @@ def joined(headline: str, *sets: MetricSet) -> MetricSet:
     def tally(example: Example, prediction: Any) -> Floats:
         return np.concatenate([np.asarray(part.tally(example, prediction), np.float64) for part in sets])
 
-    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline)
+    by_slice = next((part.by_slice for part in sets if part.by_slice), "")
+    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline, by_slice)
 
 
 def precision(right: Floats, predicted: Floats, _gold: Floats) -> Floats:
@@ -218,20 +219,26 @@ def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
     return float(np.mean(at_least[:, gold].sum(1) / at_least.sum(1)))
 
 
-def _ranked(
-    counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats]
-) -> Callable[[Sequence[Example], Sequence[LabelScores]], float]:
-    def compute(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
-        if not examples:
-            return float("nan")
+def _ranked(name: str, counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats]) -> WholeMetric:
+    """The mean over labels of a score of how they rank the rows."""
+
+    def over(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> Callable[[NDArray[np.int64]], float]:
         gold = np.zeros((len(examples), len(counts.labels) + 1), dtype=bool)
         for row, example in enumerate(examples):
             gold[row, counts.positions(example.target)] = True
-        each = score(gold[:, :-1], np.stack([prediction.probabilities for prediction in predictions]))
-        defined = each[~np.isnan(each)]
-        return float(defined.mean()) if len(defined) else float("nan")
+        probabilities = np.stack([prediction.probabilities for prediction in predictions])
 
-    return compute
+        def mean_of(rows: NDArray[np.int64]) -> float:
+            each = score(gold[rows, :-1], probabilities[rows])
+            defined = each[~np.isnan(each)]
+            return float(defined.mean()) if len(defined) else float("nan")
+
+        return mean_of
+
+    def compute(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
+        return over(examples, predictions)(np.arange(len(examples))) if examples else float("nan")
+
+    return WholeMetric(name, compute, convention=RANKED, over=over)
 
 
 def _shifted(metric: Metric, own: slice) -> Metric:
