@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtune.evaluation.intervals import Score, group_sums, scores
+from nbtune.evaluation.intervals import METHOD, Score, group_sums, scores
 from nbtune.evaluation.paired import Counted, difference
 from nbtune.tasks.metrics import Metric
 from nbtune.tasks.task import Task
@@ -158,7 +158,10 @@ def make_report(
         baselines=baselines,
         differences=differences,
         tables=dict(task.tables(examples, predictions, inventory)),
-        conventions={metric.name: metric.convention for metric in metric_set.metrics if metric.convention},
+        conventions={
+            "95% interval": METHOD,
+            **{metric.name: metric.convention for metric in metric_set.metrics if metric.convention},
+        },
         lower_is_better=tuple(metric.name for metric in metric_set.metrics if not metric.higher_is_better),
         notes=(*notes, *_own_notes(examples)),
         frame=predictions_frame(task, examples, predictions),
