@@ -50,6 +50,8 @@ def markdown(report: Report) -> str:
         blocks.append(
             f"```text\n{_fenced(table)}\n```" if isinstance(table, str) else drawing.markdown_table(*_frame(table))
         )
+    if report.conventions:
+        blocks.append("\n".join(f"- {markdown_safe(f'{name}: {words}')}" for name, words in report.conventions.items()))
     return "\n\n".join(blocks) + "\n"
 
 
