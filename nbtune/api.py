@@ -29,6 +29,7 @@ from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
 from nbtune.tasks.reading import tokens_read
+from nbtune.tasks.slices import Slice
 from nbtune.tasks.task import Baseline, Task, TaskOptions
 from nbtune.values import (
     Column,
@@ -115,6 +116,7 @@ __all__ = [
     "RunError",
     "Saved",
     "SequenceHead",
+    "Slice",
     "SpecError",
     "Started",
     "Stepped",

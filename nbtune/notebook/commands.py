@@ -47,10 +47,12 @@ EVALUATE = Command(
     words=(Word("run", "run"),),
     options=(
         Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),
+        Option("by", "scores for each value of a column too; several with commas between", "COLUMN"),
         Option("precision", _PRECISION, "PRECISION"),
     ),
     examples="""
 %evaluate conll
+%evaluate conll --data test_df --by source
 %evaluate conll --data test_df
 report = %evaluate conll --data test.csv
 """,

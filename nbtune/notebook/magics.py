@@ -159,8 +159,9 @@ class Nbtune(Magics):
         data = typed.get("data")
         run = _load(typed.values["run"], names)
         source = from_variables(data, names) if data is not None else None
+        by = [name.strip() for name in (typed.get("by") or "").split(",") if name.strip()]
         with self._counting("scored", typed) as told:
-            return run.evaluate(source, namespace=names, precision=typed.get("precision"), progress=told)
+            return run.evaluate(source, by=by, namespace=names, precision=typed.get("precision"), progress=told)
 
     def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
         run = _load(typed.values["run"], names)

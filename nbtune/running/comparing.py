@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nbtune.errors import RunError, SpecError
 from nbtune.events import Evaluated
 from nbtune.running import asked, identity
@@ -108,14 +106,10 @@ def _contender(run: Run, found: Answered) -> Contender:
 
 def _notes(run: Run, found: Answered) -> list[str]:
     """Whether the run has learned from what it is compared on."""
-    from nbtune.data.packing import pack
-    from nbtune.data.survey import identities
-
     notes = list(found.notes)
     train = asked.kept(RunFolder(run.folder), "train")
     if train is not None:
-        task = found.model.task
-        seen = np.isin(identities(task, pack(found.read)), identities(task, pack(train)))
+        seen = asked.also_in(found.model.task, found.read, train)
         if seen.any():
             notes.append(f"{run.name} has learned from {int(seen.sum()):,} of these {len(seen):,} examples")
     return notes

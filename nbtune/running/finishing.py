@@ -12,6 +12,8 @@ from nbtune.control import Stop
 from nbtune.evaluation.report import Report, make_report
 from nbtune.events import Ended, Event, Noted, Preparing
 from nbtune.running import card, saving
+from nbtune.running.asked import also_in, row_by_row
+from nbtune.running.before import untrained
 from nbtune.running.interrupts import at_once, between_batches, whole
 from nbtune.running.plan import Plan
 from nbtune.tasks.head import Head
@@ -79,9 +81,12 @@ def _final_report(plan: Plan, job: Job) -> Report:
     notes = []
     if part == "validation":
         notes.append("these are the examples that chose the best checkpoint, so the scores are a little too good")
-    examples = prepared.parts[part]
+    read, examples, train = prepared.raw[part], prepared.parts[part], prepared.parts["train"]
     predictions = list(predict(plan, job.head, job.device, examples))
     with at_once(plan.control):  # the baselines are other people's learners
+        before = untrained(
+            plan.task, plan.base, prepared.inventory, plan.recipe, job.device, examples, plan.control.heed
+        )
         return make_report(
             run=plan.folder.name,
             task=plan.task,
@@ -89,6 +94,8 @@ def _final_report(plan: Plan, job: Job) -> Report:
             data=part,
             examples=examples,
             predictions=predictions,
-            train=prepared.parts["train"],
+            train=train,
             notes=notes,
+            rivals=[before],
+            seen=also_in(plan.task, read, prepared.raw["train"]) if row_by_row(read, examples) else None,
         )

@@ -36,13 +36,17 @@ _EXTRA = "nbtune_extra.safetensors"
 
 
 class Model:
-    """What predicts: `task`, `head` (in evaluation mode, on `device`), `inventory`, and the run's `folder`."""
+    """What predicts: `task`, `head` (in evaluation mode, on `device`), the `inventory` and `recipe` it was made with,
+    and the run's `folder`."""
 
-    def __init__(self, folder: Path, task: Task, head: Head, inventory: Inventory, device: Device) -> None:
+    def __init__(
+        self, folder: Path, task: Task, head: Head, inventory: Inventory, recipe: Recipe, device: Device
+    ) -> None:
         self.folder = folder
         self.task = task
         self.head = head
         self.inventory = inventory
+        self.recipe = recipe
         self.device = device
         self.stamp = 0  # when the files it was opened from were written
         self._budget = Budget()  # found once, kept from one prediction to the next
@@ -162,15 +166,16 @@ def open_model(
         if adapted
         else Pretrained(folder.name, str(path), trust_remote_code)
     )
-    head = task.head(base, inventory, Recipe(**card["recipe"]))
+    recipe = Recipe(**card["recipe"])
+    head = task.head(base, inventory, recipe)
     if adapted:
         adapters.load_lora(head, path)
     _load_extra(head, path)
     head.restore(card["state"])
     head.load_assets(path)
     if precision != "int8":
-        return Model(folder, task, head, inventory, choose_device(device, precision))
-    model = Model(folder, task, head, inventory, choose_device("cpu", "fp32"))
+        return Model(folder, task, head, inventory, recipe, choose_device(device, precision))
+    model = Model(folder, task, head, inventory, recipe, choose_device("cpu", "fp32"))
     quantise(head)
     return model
 

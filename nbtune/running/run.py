@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,6 +132,7 @@ class Run:
         self,
         data: Any = None,
         *,
+        by: str | Sequence[str] = (),
         columns: Mapping[str, str | list[str]] | None = None,
         bad_rows: str = "error",
         namespace: Mapping[str, Any] | None = None,
@@ -140,28 +141,26 @@ class Run:
     ) -> Report:
         """Score the model on `data`; by default on the run's test part, or else its validation part.
 
-        `precision` is that of the run if not given; "int8" is faster on a CPU and costs a little of the score.
-        `progress` is called with the number of rows answered and the number of all, as they are answered.
+        The scores are also given apart for each value of the columns named in `by`. `precision` is that of the run if
+        not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the number of
+        rows answered and the number of all, as they are answered.
 
         Raises:
             DataError: the data cannot be read, or holds labels the model does not know.
+            SpecError: the data has no such column as `by` names.
         """
-        from nbtune.evaluation.report import make_report
+        from nbtune.running.evaluating import report
 
-        found = self.answers(
-            data, columns=columns, bad_rows=bad_rows, namespace=namespace, precision=precision, progress=progress
+        named = (by,) if isinstance(by, str) else by
+        answer = functools.partial(
+            self.answers,
+            columns=columns,
+            bad_rows=bad_rows,
+            namespace=namespace,
+            precision=precision,
+            progress=progress,
         )
-        model = found.model
-        return make_report(
-            run=self.name,
-            task=model.task,
-            inventory=model.inventory,
-            data=found.where,
-            examples=found.examples,
-            predictions=found.predictions,
-            train=model.task.arrange(asked.kept(self._folder, "train") or [], model.inventory, "train"),
-            notes=found.notes,
-        )
+        return report(self, data, named, answer, namespace or {})
 
     def answers(
         self,

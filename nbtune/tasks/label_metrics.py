@@ -25,7 +25,7 @@ SEEN = (
 )
 TIES = "of equally probable labels, the first in order is the answer"
 WITH_LABELS = "mean over the rows that have a label (scikit-learn counts a row without any as 1); ties rank last"
-RANKED = "macro over one label against the rest; labels without both a positive and a negative row are left out; "
+RANKED = "macro over one label against the rest; labels without both a positive and a negative row are left out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,11 +161,9 @@ def label_metrics(labels: tuple[str, ...], *, multi: bool = False) -> MetricSet:
         metrics.append(
             Metric("top3_accuracy", mean(2, 0), convention="of equally probable labels, the first in order count")
         )
-    metrics.append(
-        WholeMetric("average_precision", _ranked(counts, average_precision), convention=f"{RANKED}ties enter together")
-    )
-    metrics.append(WholeMetric("roc_auc", _ranked(counts, roc_auc), convention=f"{RANKED}ties count half"))
-    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1")
+    metrics.append(_ranked("average_precision", counts, average_precision, ties="ties enter together"))
+    metrics.append(_ranked("roc_auc", counts, roc_auc, ties="ties count half"))
+    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1", by_slice="accuracy")
 
 
 def joined(headline: str, *sets: MetricSet) -> MetricSet:
@@ -180,7 +178,8 @@ def joined(headline: str, *sets: MetricSet) -> MetricSet:
     def tally(example: Example, prediction: Any) -> Floats:
         return np.concatenate([np.asarray(part.tally(example, prediction), np.float64) for part in sets])
 
-    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline)
+    by_slice = next((part.by_slice for part in sets if part.by_slice), "")
+    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline, by_slice)
 
 
 def precision(right: Floats, predicted: Floats, _gold: Floats) -> Floats:
@@ -234,19 +233,27 @@ def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
 
 
 def _ranked(
-    counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats]
-) -> Callable[[Sequence[Example], Sequence[LabelScores]], float]:
-    def compute(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
-        if not examples:
-            return float("nan")
+    name: str, counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats], *, ties: str
+) -> WholeMetric:
+    """The mean over labels of a score of how they rank the rows."""
+
+    def over(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> Callable[[NDArray[np.int64]], float]:
         gold = np.zeros((len(examples), len(counts.labels) + 1), dtype=bool)
         for row, example in enumerate(examples):
             gold[row, counts.positions(example.target)] = True
-        each = score(gold[:, :-1], np.stack([prediction.probabilities for prediction in predictions]))
-        defined = each[~np.isnan(each)]
-        return float(defined.mean()) if len(defined) else float("nan")
+        probabilities = np.stack([prediction.probabilities for prediction in predictions])
 
-    return compute
+        def mean_of(rows: NDArray[np.int64]) -> float:
+            each = score(gold[rows, :-1], probabilities[rows])
+            defined = each[~np.isnan(each)]
+            return float(defined.mean()) if len(defined) else float("nan")
+
+        return mean_of
+
+    def compute(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
+        return over(examples, predictions)(np.arange(len(examples))) if examples else float("nan")
+
+    return WholeMetric(name, compute, convention=f"{RANKED}; {ties}", over=over)
 
 
 def _shifted(metric: Metric, own: slice) -> Metric:
