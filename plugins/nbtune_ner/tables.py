@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -87,8 +88,9 @@ def _row(kind: str, right: int, found: int, wanted: int) -> dict[str, str | floa
     return {
         "type": kind,
         "precision": right / found if found else 0.0,
-        "recall": right / wanted if wanted else 0.0,
-        "f1": 2 * right / (found + wanted) if found + wanted else 0.0,
+        # a type that is not there cannot be found: NaN, which is shown as absent
+        "recall": right / wanted if wanted else math.nan,
+        "f1": 2 * right / (found + wanted) if wanted else math.nan,
         "right": right,
         "found": found,
         "gold": wanted,
