@@ -80,7 +80,8 @@ def score(metric: Metric, tallies: Floats, samples: Floats) -> Score:
     spread = _NORMAL**2 / rows
     middle = (hits / rows + spread / 2) / (1 + spread)
     half = np.sqrt(spread * (hits / rows * (1 - hits / rows) + spread / 4)) / (1 + spread)
-    return Score(found.value, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    low, high = 0.0 if hits == 0 else float(middle - half), 1.0 if hits == rows else float(middle + half)
+    return Score(found.value, low, high)
 
 
 def interval(formula: _Formula, tallies: Floats, samples: Floats) -> Score:
