@@ -21,7 +21,9 @@ def picture(report: Report) -> drawing.Picture:
     rows += [(f"{each.by}: {each.value}", f"{each.score:.3f}") for each in report.slices]
     columns = ("", report.headline)
     return drawing.Picture(
-        html=drawing.panel(drawing.tag("div", title, css="nbtune-title"), *(drawing.tag("div", piece) for piece in pieces)),
+        html=drawing.panel(
+            drawing.tag("div", title, css="nbtune-title"), *(drawing.tag("div", piece) for piece in pieces)
+        ),
         markdown=drawing.markdown_table(columns, rows),
         text=drawing.text_table(columns, rows),
     )
