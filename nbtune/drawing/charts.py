@@ -44,7 +44,10 @@ def line_chart(
     x_low, x_high = x_range or _span([x for x, _ in everything])
     y_ticks = round_ticks(*_span([y for _, y in everything]))
     frame = _Frame(x_low, x_high, y_ticks[0], y_ticks[-1], width, height)
-    spoken = "; ".join(f"{each.name}: last {number(points[-1][1])}" for each, _, points in curves if points)
+    spoken = "; ".join(
+        f"{shorten(each.name, 60)}: last {number(points[-1][1])}" for each, _, points in curves if points
+    )
+    x_label, y_label = shorten(x_label), shorten(y_label)
     title = escape(f"{y_label or 'chart'} by {x_label or 'position'}. {spoken}")
     drawn = [
         f'<svg class="nbtune-chart" role="img" aria-label="{title}" viewBox="0 0 {width} {height}" width="{width}" '
@@ -156,7 +159,7 @@ def _curve(series: Series, position: int, points: Points, frame: _Frame) -> str:
 def _legend(series: Sequence[tuple[Series, int]], y_label: str) -> str:
     named = [(each, position) for each, position in series if not each.faint]
     if len(named) == 1 and not y_label:
-        y_label = named[0][0].name
+        y_label = shorten(named[0][0].name)
     if len(named) <= 1:
         return f'<text x="2" y="13" fill="currentColor">{escape(y_label)}</text>'
     parts, at = [], 2

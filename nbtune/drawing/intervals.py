@@ -31,6 +31,7 @@ def interval_chart(rows: Sequence[Interval], *, width: int = 560, label: str = "
     if not ends:
         return Markup("")
     ticks = round_ticks(min(ends), max(ends))
+    label = shorten(label)
     height = _TOP + _ROW * len(shown) + _BOTTOM
     spoken = escape(f"{label}. " + "; ".join(f"{shorten(row.name, 60)}: {number(row.value)}" for row in shown))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nbtune import drawing
+from nbtune.drawing import markdown_safe
 from nbtune.evaluation import report_plots
 from nbtune.evaluation.calibration import CONVENTION, Calibration
 from nbtune.evaluation.intervals import Score
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
 
 _MOST_ROWS = 60
+_MOST_PREFORMATTED = 20_000
 _CLOSE = 0.02
 """A gap between confidence and right answers that is not worth a word."""
 
@@ -68,6 +70,8 @@ def markdown(report: Report) -> str:
         blocks.append(
             f"```text\n{_fenced(table)}\n```" if isinstance(table, str) else drawing.markdown_table(*_frame(table))
         )
+    if report.conventions:
+        blocks.append("\n".join(f"- {markdown_safe(f'{name}: {words}')}" for name, words in report.conventions.items()))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -177,7 +181,11 @@ def _number(value: float) -> str:
 
 
 def _folded(title: str, table: pd.DataFrame | str) -> drawing.Markup:
-    body = drawing.tag("pre", table) if isinstance(table, str) else drawing.table(*_frame(table))
+    body = (
+        drawing.tag("pre", drawing.escape(table, _MOST_PREFORMATTED))
+        if isinstance(table, str)
+        else drawing.table(*_frame(table))
+    )
     return drawing.fold(title, body)
 
 
@@ -195,13 +203,5 @@ def _frame(table: pd.DataFrame) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
     return [str(column) for column in table.columns], rows
 
 
-def markdown_safe(text: str) -> str:
-    """Text from data on one line of Markdown, with nothing in it that Markdown or HTML would take for a mark."""
-    line = drawing.escape(" ".join(text.split()))
-    for mark in "\\`*_[]":
-        line = drawing.Markup(line.replace(mark, "\\" + mark))
-    return line
-
-
 def _fenced(text: str) -> str:
-    return drawing.visible(text).replace("```", "'''")
+    return drawing.visible(text, _MOST_PREFORMATTED).replace("```", "'''")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nbtune.evaluation import slices
 from nbtune.evaluation.calibration import Calibration, calibration
-from nbtune.evaluation.intervals import Score, group_sums, scores
+from nbtune.evaluation.intervals import METHOD, Score, group_sums, scores
 from nbtune.evaluation.paired import Counted, difference
 from nbtune.evaluation.seeds import Spread, spread
 from nbtune.evaluation.slices import SliceScore
@@ -188,7 +188,10 @@ def make_report(
         headline=metric_set.headline,
         metrics=scores(metric_set, group_sums(tallies, groups), examples, predictions),
         tables=dict(task.tables(examples, predictions, inventory)),
-        conventions={metric.name: metric.convention for metric in metric_set.metrics if metric.convention},
+        conventions={
+            "95% interval": METHOD,
+            **{metric.name: metric.convention for metric in metric_set.metrics if metric.convention},
+        },
         lower_is_better=tuple(metric.name for metric in metric_set.metrics if not metric.higher_is_better),
         notes=(*notes, *_own_notes(examples)),
         frame=predictions_frame(task, examples, predictions),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol, TextIO, TypeAlias
 
-from nbtune.drawing import Markup
+from nbtune.drawing import Markup, visible
 from nbtune.errors import NbtuneError
 from nbtune.events import Ended, Evaluated, Event, Noted, Paused, Prepared, Preparing, Resumed, Stepped
 from nbtune.notebook.html import run_panel
@@ -114,7 +114,7 @@ class TerminalDisplay:
         elif isinstance(event, Ended):
             self._line(final_picture(self.state, report=not self._silent).text)
         elif isinstance(event, Noted):
-            self._line(f"{event.severity}: {event.message}")
+            self._line(visible(f"{event.severity}: {event.message}"))
         elif isinstance(event, (Evaluated, Paused, Resumed)):
             self._line(run_line(self.state))
         elif isinstance(event, (Stepped, Preparing)) and self._throttle.ready():

@@ -12,6 +12,9 @@ from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
 from nbtune.values import Example
 
+_SCALE = "rows with a gold label outside of the scale are left out"
+_RANKS = "undefined where either side is constant; ties at their mean rank"
+
 
 def ordinal_metrics(labels: tuple[str, ...]) -> MetricSet:
     """Quadratic kappa, mean absolute error and the share within one step, for `LabelScores` over labels that are
@@ -35,9 +38,13 @@ def ordinal_metrics(labels: tuple[str, ...]) -> MetricSet:
         ("rows", "gold", "predicted", "squares", "squared error", "error", "near"),
         tally,
         (
-            Metric("quadratic_kappa", kappa, convention="weights by squared steps (Cohen, 1968)"),
-            Metric("mae", mean(5, 0), higher_is_better=False, convention="in steps between labels"),
-            Metric("within_one", mean(6, 0), convention="the share at most one step off"),
+            Metric(
+                "quadratic_kappa",
+                kappa,
+                convention=f"weights by squared steps (Cohen, 1968); undefined where all is one label; {_SCALE}",
+            ),
+            Metric("mae", mean(5, 0), higher_is_better=False, convention=f"in steps between labels; {_SCALE}"),
+            Metric("within_one", mean(6, 0), convention=f"the share at most one step off; {_SCALE}"),
         ),
         headline="quadratic_kappa",
     )
@@ -67,7 +74,7 @@ def number_metrics(center: float = 0.0) -> MetricSet:
             Metric("mae", mean(7, 0), higher_is_better=False),
             Metric("rmse", rmse, higher_is_better=False),
             Metric("pearson", pearson, convention="undefined where either side is constant"),
-            WholeMetric("spearman", _spearman, convention="undefined where either side is constant", over=_ranks),
+            WholeMetric("spearman", _spearman, convention=_RANKS, over=_ranks),
         ),
         headline="mae",
     )

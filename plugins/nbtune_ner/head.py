@@ -112,7 +112,7 @@ class NerHead(Head):
                 start, end = int(starts[first]), int(ends[stop - 1])
                 confidence = float(sure[first:stop].mean())
                 entities.append(entity_at(example, start, end, self._kinds[kind], confidence))
-        return {"entities": entities, "repaired": found.repaired}
+        return {"entities": entities, "repaired": found.repaired.tolist()}
 
     def _labels(self, example: Example, tokenized: Tokenized) -> NDArray[np.int64]:
         """The label of every token, `IGNORED` where it carries none."""

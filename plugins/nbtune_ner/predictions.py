@@ -27,10 +27,11 @@ class Entity(_Place, total=False):
 
 
 class Prediction(TypedDict):
-    """The entities of a text in order, and how many of them began with an I that conlleval's rule made a B."""
+    """The entities of a text in order, and the places among them of those that began with an I (a B by conlleval's
+    rule)."""
 
     entities: list[Entity]
-    repaired: int
+    repaired: list[int]
 
 
 def entity_at(example: Example, start: int, end: int, kind: str, confidence: float) -> Entity:

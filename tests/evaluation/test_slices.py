@@ -27,7 +27,7 @@ def test_each_value_of_a_column_has_its_own_score_with_an_interval() -> None:
     first, second = scored(list(by_column(HITS, tallies, "source", values)), [None] * 80)
     assert (first.by, first.value, first.score.value, first.count, first.few) == ("source", "web", 1.0, 60, False)
     assert (second.value, second.score.value, second.count, second.few) == ("(none)", 0.0, 20, True)
-    assert first.score.low == first.score.high == 1.0
+    assert 0.93 < first.score.low < first.score.high == 1.0  # 60 right answers leave some doubt
 
 
 def test_rare_values_of_a_column_share_a_line() -> None:
