@@ -208,6 +208,7 @@ def _begin(plan: Plan) -> None:
                 "columns": dict(prepared.columns.names),
                 "parts": snapshot.write_examples(folder.path, prepared.raw),
                 "base": identity.base_digest(plan.base),
+                **({"corrections": dict(prepared.corrections)} if prepared.corrections else {}),
             }
             folder.write_json("data.json", content)
             folder.write_json("environment.json", environment.describe())
@@ -265,6 +266,7 @@ def _prepare(
         test_fraction=spec.test_fraction,
         seed=spec.seed,
         namespace=namespace,
+        corrections=spec.corrections,
     )
 
 
