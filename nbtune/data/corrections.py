@@ -1,6 +1,7 @@
 """Corrections of gold answers: a small file beside the data, applied when the data is read. The data stays as it is.
 
-One JSON object a line: `fingerprint` of the row's inputs, `old` and `new` answer, `who`, `when` (ISO 8601) and `why`. are told by what they say, not by their number, so data that is sorted anew keeps its corrections.
+One JSON object a line: `fingerprint` of the row's inputs, `old` and `new` answer, `who`, `when` (ISO 8601) and `why`.
+Rows are told by what they say, not by their number, so data that is sorted anew keeps its corrections.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Prepared:
     """Data ready to be encoded.
 
     `parts` are as the task arranged them for its head, `raw` one example a row as read. `data` describes the source
-    in words; `made_split` says how parts that were not given were made ("" where all were); `corrections` what was taken
-    from a file of corrections.
+    in words; `made_split` says how parts that were not given were made ("" where all were); `corrections` what was
+    taken from a file of corrected answers.
     """
 
     parts: dict[Part, PackedExamples]
