@@ -167,8 +167,8 @@ def report(corpus: corpora.Corpus, settings: dict[str, Any], folds: int, lines: 
     words = (
         f"{corpus.sizes['train']:,} training rows, 5% of the "
         f"{'entities' if corpus.task == 'ner' else 'labels'} made wrong; {folds} folds; "
-        f"{', '.join(f'{key} = {value}' for key, value in settings.items())}. Precision of the first suggestions, as many "
-        "as were planted, by ranking; then of what cleanlab takes for wrong."
+        f"{', '.join(f'{key} = {value}' for key, value in settings.items())}. Precision of the first suggestions, as "
+        "many as were planted, by ranking; then of what cleanlab takes for wrong."
     )
     rankings = [ranking for ranking in RANKINGS if ranking in lines[0]]
     rows = [

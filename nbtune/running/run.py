@@ -13,14 +13,13 @@ from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
 from nbtune.running import asked, background, opened
 from nbtune.running.folder import RunFolder
+from nbtune.running.labelling import Labelling
 from nbtune.running.spec import RunSpec
 from nbtune.values import Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbtune.evaluation.doubts import Ranking
-    from nbtune.evaluation.mistakes import Mistakes
     from nbtune.evaluation.report import Report
     from nbtune.running.model import Model, Progress
 
@@ -28,7 +27,7 @@ STREAMED = 2000
 """Rows of a stream that are predicted together."""
 
 
-class Run:
+class Run(Labelling):
     """A fine-tuning on disk. Light: it holds a path and no model, so `Out[]` may keep it."""
 
     def __init__(
@@ -243,38 +242,6 @@ class Run:
         arranged = model.task.arrange(examples, model.inventory, "predict")
         drawn = (model.task.render(e, p) for e, p in zip(arranged, model.predict(arranged), strict=True))
         return [html for html in drawn if html is not None]
-
-    def mistakes(
-        self,
-        folds: int | None = None,
-        *,
-        part: Part | None = None,
-        ranking: Ranking = "self_confidence",
-        corrections: str | Path | None = None,
-        progress: Progress | None = None,
-    ) -> Mistakes:
-        """Labels that are likely wrong, the worst first, and apart from them the model's confident mistakes.
-
-        With `folds`, so many models are trained like the run on parts of its training data, and each judges the part
-        it has not seen. Without, the run's model judges its validation data (or the `part` named). `corrections` is the
-        file that the result's `correct` and `accept` write to; that of the spec, or else `NAME.corrections.jsonl`.
-
-        Raises:
-            RunError: the task has no labels with probabilities, or the run kept no such data.
-            Interrupted: the interrupt key was pressed while the folds were trained.
-        """
-        from nbtune.running.mistaking import find_mistakes
-
-        return find_mistakes(
-            self._folder,
-            self._model,
-            folds=folds,
-            part=part,
-            ranking=ranking,
-            corrections=corrections,
-            trust_remote_code=self._trust,
-            progress=progress,
-        )
 
     def resume(self, **further: Any) -> Run:
         """Go on from the newest checkpoint of a run that was stopped or cut off; takes what
