@@ -27,6 +27,7 @@ from nbtune.events import (
 )
 from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
+from nbtune.tasks.judging import Claim, Judgement
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
 from nbtune.tasks.reading import tokens_read
 from nbtune.tasks.slices import Slice
@@ -83,6 +84,7 @@ __all__ = [
     "Adjusted",
     "Baseline",
     "Batch",
+    "Claim",
     "Column",
     "ColumnMap",
     "Control",
@@ -97,6 +99,7 @@ __all__ = [
     "Forward",
     "Head",
     "Inventory",
+    "Judgement",
     "LabelScores",
     "Metric",
     "MetricSet",

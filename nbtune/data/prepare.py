@@ -10,6 +10,7 @@ from typing import Any
 
 from nbtune.data.checks import check
 from nbtune.data.columns import Overrides, fold, map_columns
+from nbtune.data.correcting import apply
 from nbtune.data.objects import frame_of
 from nbtune.data.packing import PackedExamples, pack
 from nbtune.data.reading import BadRows, read_examples
@@ -26,7 +27,8 @@ class Prepared:
     """Data ready to be encoded.
 
     `parts` are as the task arranged them for its head, `raw` one example a row as read. `data` describes the source
-    in words; `made_split` says how parts that were not given were made ("" where all were).
+    in words; `made_split` says how parts that were not given were made ("" where all were); `corrections` what was
+    taken from a file of corrected answers.
     """
 
     parts: dict[Part, PackedExamples]
@@ -36,6 +38,7 @@ class Prepared:
     findings: tuple[Finding, ...]
     data: str
     made_split: str
+    corrections: Mapping[str, Any] | None = None
 
 
 def prepare(
@@ -50,11 +53,13 @@ def prepare(
     test_fraction: float = 0.0,
     seed: int = 0,
     namespace: Mapping[str, Any] | None = None,
+    corrections: str = "",
 ) -> Prepared:
     """Read `data` (and `validation`, `test`), make the parts that are missing, and check them all.
 
     Each may be a DataFrame, a list of dicts, a `datasets` object, a path, "hub:...", "sample:..." or the name of a
-    variable in `namespace`. Test data is made only where `test_fraction` is positive.
+    variable in `namespace`. Test data is made only where `test_fraction` is positive. `corrections` is the path of a
+    file of corrected answers: they do not change the split, so that runs with and without them can be compared.
 
     Raises:
         DataError: the data cannot be found, read or learned from.
@@ -70,13 +75,18 @@ def prepare(
     described = _described(data, tables, implied)
     del tables  # as large as the examples
     raw, made = _complete(task, raw, {"validation": validation_fraction, "test": test_fraction}, seed)
+    facts = None
+    if corrections:
+        corrected = apply(task, raw, Path(corrections).expanduser())
+        raw, facts, findings = corrected.parts, corrected.facts, (*findings, *corrected.findings)
+        described = f"{described}, {facts['rows']:,} answers corrected by {Path(corrections).name}"
     inventory = task.inventory(raw["train"])
     findings = (*findings, *check(task, raw, inventory))
     parts = {part: pack(task.arrange(examples, inventory, part)) for part, examples in raw.items()}
     for part, examples in parts.items():
         if not examples:
             raise DataError(f"the {part} data has no example that the task {task.name!r} can use", "give more rows")
-    return Prepared(parts, raw, inventory, chosen, findings, described, made)
+    return Prepared(parts, raw, inventory, chosen, findings, described, made, facts)
 
 
 def read_for_scoring(

@@ -36,7 +36,7 @@ def split(
         _refuse_empty({part: len(parts.get(part, ())) for part in ("train", *wanted)}, len(packed))
         return parts, f"split by the task {task.name!r} itself"
     known = survey(task, packed)
-    units = _units(known.identities, packed.groups)
+    units = tied_units(known.identities, packed.groups)
     if len(packed) > 1 and units.max() == 0:
         raise DataError(
             f"all {len(packed):,} training rows are tied together as duplicates or by their group",
@@ -50,7 +50,7 @@ def split(
     return result, f"{shares} taken from the training data, stratified, duplicates kept together, seed {seed}"
 
 
-def _units(identities: NDArray[np.uint64], groups: NDArray[np.object_] | None) -> _Numbers:
+def tied_units(identities: NDArray[np.uint64], groups: NDArray[np.object_] | None) -> _Numbers:
     """The unit of each example: those that share an identity or a group, also through others, must not be parted.
 
     Units are numbered by their first examples.

@@ -130,6 +130,20 @@ def parse(command: Command, line: str) -> Arguments:
     )
 
 
+def whole_number(typed: Arguments, name: str) -> int | None:
+    """The value of an option that takes a whole number; None where it was not given.
+
+    Raises:
+        SpecError: it is no whole number.
+    """
+    value = typed.get(name)
+    if value is None:
+        return None
+    if not value.isdecimal():
+        raise SpecError(f"--{name} {value} is not a whole number", f"write --{name} 5, say")
+    return int(value)
+
+
 def tokenize(line: str) -> Iterator[Token]:
     """Words apart at spaces; quotes at the start of a word, or inside a setting's value or brackets, keep spaces."""
     position = 0

@@ -103,6 +103,18 @@ VERBS: dict[str, Command] = {
             examples="%nbtune compare first second\n%nbtune compare first second third --data test_df",
         ),
         Command(
+            "nbtune mistakes",
+            "Labels of a run's data that are likely wrong, and what the model gets wrong for sure.",
+            words=(Word("run", "run"),),
+            options=(
+                Option("folds", "train so many models, each to judge the training data that it has not seen", "NUMBER"),
+                Option("part", "validation (the default without folds), train or test", "PART"),
+                Option("ranking", "self_confidence or normalized_margin", "RANKING"),
+                Option("corrections", "the file that corrections are written to", "PATH"),
+            ),
+            examples="%nbtune mistakes conll\nfound = %nbtune mistakes conll --folds 5",
+        ),
+        Command(
             "nbtune inspect",
             "Look at data before training: columns, rows, labels, lengths, problems.",
             words=(Word("data", "data"),),

@@ -14,7 +14,7 @@ from traitlets import Enum, Float, Unicode, observe
 
 from nbtune.errors import Interrupted, SpecError, did_you_mean
 from nbtune.events import Event
-from nbtune.notebook.arguments import Arguments, Command, parse
+from nbtune.notebook.arguments import Arguments, Command, parse, whole_number
 from nbtune.notebook.commands import EVALUATE, FINETUNE, NBTUNE, PREDICT, VERBS
 from nbtune.notebook.counting import Told, counting
 from nbtune.notebook.faults import Faults
@@ -208,6 +208,13 @@ class Nbtune(Magics):
         source = from_variables(data, names) if data is not None else None
         with self._counting("answered", typed) as told:
             return compare(runs, data=source, namespace=names, precision=typed.get("precision"), progress=told)
+
+    def _mistakes(self, typed: Arguments, names: Namespace) -> Any:
+        run, folds = _load(typed.values["run"], names), whole_number(typed, "folds")
+        given = {name: typed.get(name) for name in ("part", "corrections")}
+        ranking = typed.get("ranking") or "self_confidence"
+        with self._counting("judged" if folds is None else "trained step", typed) as told:
+            return run.mistakes(folds, ranking=ranking, progress=told, **given)
 
     def _inspect(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook.inspection import inspect

@@ -221,6 +221,7 @@ def begin(plan: Plan) -> None:
                 "columns": dict(prepared.columns.names),
                 "parts": snapshot.write_examples(folder.path, prepared.raw),
                 "base": identity.base_digest(plan.base),
+                **({"corrections": dict(prepared.corrections)} if prepared.corrections else {}),
             }
             folder.write_json("data.json", content)
             folder.write_json("environment.json", environment.describe())
@@ -278,6 +279,7 @@ def _prepare(
         test_fraction=spec.test_fraction,
         seed=spec.seed if spec.split_seed is None else spec.split_seed,
         namespace=namespace,
+        corrections=spec.corrections,
     )
 
 

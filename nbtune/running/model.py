@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nbtune.running.disk import replace_folder, settled, write_atomically
 from nbtune.running.memory import hold_on
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Forward, Head, Recipe
+from nbtune.tasks.judging import Judgement, judgements
 from nbtune.tasks.pretrained import Pretrained, hub_name, pretrained, quiet
 from nbtune.tasks.registry import registry
 from nbtune.tasks.task import Task
@@ -66,9 +68,24 @@ class Model:
         set_training(self.head, False)
         if progress is None:
             return self.head.predict(examples, self.forward)
-        return self._counted(examples, progress)
+        return self._counted(self.head.predict, examples, progress)
 
-    def _counted(self, examples: Sequence[Example], progress: Progress) -> Iterator[Any]:
+    def judge(self, examples: Sequence[Example], progress: Progress | None = None) -> Iterator[Judgement]:
+        """What the model thinks of every label of each example, in order; as `predict`.
+
+        Raises:
+            RunError: what the task predicts are no labels with probabilities.
+        """
+        set_training(self.head, False)
+        judge = partial(judgements, self.head)
+        return judge(examples, self.forward) if progress is None else self._counted(judge, examples, progress)
+
+    def _counted(
+        self,
+        answer: Callable[[Sequence[Example], Forward], Iterator[Any]],
+        examples: Sequence[Example],
+        progress: Progress,
+    ) -> Iterator[Any]:
         total, given, ahead, said = len(examples), 0, 0, 0
 
         def say(done: int) -> None:
@@ -82,7 +99,7 @@ class Model:
             say(given + ahead)
 
         forward = forward_with(self.head, self.device, budget=self._budget, told=told)
-        for prediction in self.head.predict(examples, forward):
+        for prediction in answer(examples, forward):
             given, ahead = given + 1, 0
             say(given)
             yield prediction
@@ -178,6 +195,12 @@ def open_model(
     model = Model(folder, task, head, inventory, recipe, choose_device("cpu", "fp32"))
     quantise(head)
     return model
+
+
+def kept_recipe(folder: Path) -> Recipe:
+    """The recipe that the model of a run was made with; the model must be there."""
+    card = json.loads((settled(folder / "model") / _CARD).read_text(encoding="utf-8"))
+    return Recipe(**card["recipe"])
 
 
 def _load_extra(head: Head, path: Path) -> None:

@@ -13,6 +13,7 @@ from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
 from nbtune.running import asked, background, opened
 from nbtune.running.folder import RunFolder
+from nbtune.running.labelling import Labelling
 from nbtune.running.spec import RunSpec
 from nbtune.values import Part
 
@@ -26,7 +27,7 @@ STREAMED = 2000
 """Rows of a stream that are predicted together."""
 
 
-class Run:
+class Run(Labelling):
     """A fine-tuning on disk. Light: it holds a path and no model, so `Out[]` may keep it."""
 
     def __init__(

@@ -48,7 +48,7 @@ def execute(plan: Plan) -> Generator[Event, None, None]:
         with deterministic(plan.spec.deterministic):
             if not plan.resume:
                 yield _prepared_event(plan)
-            job = yield from _make_job(plan)
+            job = yield from make_job(plan)
             with saving.Checkpoints(plan, job) as checkpoints:
                 ended = yield from _learn(job, checkpoints)
                 ended = yield from keep(plan, job, ended)
@@ -85,7 +85,8 @@ def _learn(job: Job, checkpoints: saving.Checkpoints) -> Generator[Event, None, 
     raise AssertionError("the loop ends with Ended")
 
 
-def _make_job(plan: Plan) -> Generator[Event, None, Job]:
+def make_job(plan: Plan) -> Generator[Event, None, Job]:
+    """The head on its device with its encoded examples, ready for the loop."""
     spec = plan.spec
     hold_on()
     seed_generators(spec.seed)  # the new layers of the head

@@ -47,6 +47,7 @@ class RunSpec(BaseModel):
     test: str = Field("", description="where the test data came from")
     columns: dict[str, str | list[str]] = Field({}, description="which column of the table is which of the task's")
     bad_rows: Literal["error", "drop"] = Field("error", description="what to do with rows that cannot be used")
+    corrections: str = Field("", description="file of corrected answers, applied as data is read; no data is changed")
     validation_fraction: float = Field(
         0.1, gt=0, lt=1, description="share of the data held out when no validation is given"
     )

@@ -6,11 +6,12 @@ This module imports no torch, so that a plugin can be listed and its columns gue
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from nbtune.tasks.judging import Judgement, judged
 from nbtune.values import Example, Feature
 
 if TYPE_CHECKING:
@@ -93,21 +94,13 @@ class Head(ABC):
     def predict(self, examples: Sequence[Example], forward: Forward) -> Iterator[Any]:
         """Predictions in order. Override where they need more than outputs of their own features
         (a ranking over all items, generated text)."""
-        counts: list[int] = []
+        return decoded(self, examples, forward, self.decode)
 
-        def features() -> Iterator[Feature]:
-            for start in range(0, len(examples), 1000):
-                for encoded in self.encode(examples[start : start + 1000], training=False):
-                    counts.append(len(encoded))
-                    yield from encoded
-
-        results = forward(features())
-        for position, example in enumerate(examples):
-            own: list[Any] = []
-            # the first output of an example is pulled before its count is known: pulling is what encodes it
-            while len(counts) <= position or len(own) < counts[position]:
-                own.append(next(results))
-            yield self.decode(example, own)
+    def judge(self, example: Example, outputs: Sequence[Any]) -> Judgement | None:
+        """What the model thinks of every label of an example, from the outputs of all its features: wrong labels are
+        found with it, and texts worth labelling. `example.target` may be None. By default what is behind the
+        `LabelScores` that `decode` gives; None: the answers are no labels. Override it where a text has many."""
+        return judged(self.decode(example, outputs), example.target)
 
     def conclude(self, train: Sequence[Example], validation: Sequence[Example], forward: Forward) -> None:
         """Fit what is learned after the weights: decision thresholds, a ranker. The best weights are loaded."""
@@ -128,3 +121,24 @@ class Head(ABC):
 
     def load_assets(self, folder: Path) -> None:
         """Read back what `save_assets` wrote; the model may be used without it."""
+
+
+def decoded(
+    head: Head, examples: Sequence[Example], forward: Forward, decode: Callable[[Example, Sequence[Any]], Any]
+) -> Iterator[Any]:
+    """What `decode` makes of each example and the outputs of its features, in order."""
+    counts: list[int] = []
+
+    def features() -> Iterator[Feature]:
+        for start in range(0, len(examples), 1000):
+            for encoded in head.encode(examples[start : start + 1000], training=False):
+                counts.append(len(encoded))
+                yield from encoded
+
+    results = forward(features())
+    for position, example in enumerate(examples):
+        own: list[Any] = []
+        # the first output of an example is pulled before its count is known: pulling is what encodes it
+        while len(counts) <= position or len(own) < counts[position]:
+            own.append(next(results))
+        yield decode(example, own)

@@ -11,7 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -131,6 +131,24 @@ class Task(ABC):
         """Checks of the task's own, beside those the core makes for every task. An `error` stops the run."""
         return ()
 
+    def answer(self, example: Example) -> Any:
+        """The gold answer as people write it into a file of corrections, plain JSON. By default, the target."""
+        return example.target
+
+    def corrected(self, example: Example, answer: Any) -> Example:
+        """The example with another gold answer, as `answer` would give it.
+
+        Raises:
+            ValueError: it is no answer to this example; the words go on after "the answer".
+        """
+        if type(answer) is not type(example.target) or not _named(answer):
+            raise ValueError(f"must be {_form(example.target)}, as in the data, not {answer!r:.80}")
+        return replace(example, target=answer)
+
+    def answer_in_words(self, example: Example, answer: Any) -> str:
+        """An answer, or the part of one that is a list, for a table. By default, the labels with commas."""
+        return ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+
     def read_samples(self) -> Mapping[str, pd.DataFrame] | None:
         """Sample tables by part, where they are not simply the files in `samples`."""
         return None
@@ -192,6 +210,16 @@ class Task(ABC):
         `model` is the run's opened `nbtune.api.Model`.
         """
         return {}
+
+
+def _named(answer: Any) -> bool:
+    """Whether the labels of an answer are texts that are not empty."""
+    return all(isinstance(label, str) and label for label in answer) if isinstance(answer, list) else answer != ""
+
+
+def _form(target: Any) -> str:
+    forms: dict[type, str] = {str: "a label", list: "a list of labels"}
+    return forms.get(type(target), f"a {type(target).__name__}")
 
 
 __all__ = ["Baseline", "Forward", "Head", "Recipe", "Task", "TaskOptions"]

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtune.api import Batch, Example, Feature, Head, Inventory, Recipe, SpecError, tokens_read
+from nbtune.api import Batch, Example, Feature, Head, Inventory, Judgement, Recipe, SpecError, tokens_read
+from nbtune_ner.judging import judge
 from nbtune_ner.predictions import Entity, Prediction, entity_at
 from nbtune_ner.reading import gold
-from nbtune_ner.tagging import IGNORED, best_valid_path, find_entities, label_names, label_units, softmax
+from nbtune_ner.tagging import IGNORED, Ints, Scores, best_valid_path, find_entities, label_names, label_units, softmax
 from nbtune_ner.units import Tokenized, UnitTokenizer
 from nbtune_ner.windows import Window, cut
 
@@ -101,9 +102,7 @@ class NerHead(Head):
         ]
 
     def decode(self, example: Example, outputs: Sequence[Scored]) -> Prediction:
-        logits = np.concatenate([units.logits for units in outputs])
-        starts, ends = (np.concatenate(part) for part in zip(*((u.starts, u.ends) for u in outputs), strict=True))
-        labels = best_valid_path(logits) if self._options.decoding == "viterbi" else logits.argmax(axis=-1)
+        starts, ends, logits, labels = self._labelled(outputs)
         found = find_entities(labels)
         entities: list[Entity] = []
         if len(found.first):
@@ -113,6 +112,18 @@ class NerHead(Head):
                 confidence = float(sure[first:stop].mean())
                 entities.append(entity_at(example, start, end, self._kinds[kind], confidence))
         return {"entities": entities, "repaired": found.repaired.tolist()}
+
+    def judge(self, example: Example, outputs: Sequence[Scored]) -> Judgement:
+        starts, ends, logits, labels = self._labelled(outputs)
+        spans = None if example.target is None else gold(example)
+        return judge(spans, self._types, starts, ends, softmax(logits), labels)
+
+    def _labelled(self, outputs: Sequence[Scored]) -> tuple[Ints, Ints, Scores, Ints]:
+        """The units of a text: first and last characters, the scores of every label, the label decided for."""
+        logits = np.concatenate([units.logits for units in outputs])
+        starts, ends = (np.concatenate(part) for part in zip(*((u.starts, u.ends) for u in outputs), strict=True))
+        labels = best_valid_path(logits) if self._options.decoding == "viterbi" else logits.argmax(axis=-1)
+        return starts, ends, logits, labels
 
     def _labels(self, example: Example, tokenized: Tokenized) -> NDArray[np.int64]:
         """The label of every token, `IGNORED` where it carries none."""

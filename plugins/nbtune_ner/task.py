@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -187,6 +188,13 @@ class Ner(Task):
                 yield Finding(
                     "warning", f"{part} has no entities: every entity score is 0", "give a part that has some"
                 )
+
+    def corrected(self, example: Example, answer: Any) -> Example:
+        return replace(example, target=entity_spans(answer, example.inputs))
+
+    def answer_in_words(self, example: Example, answer: Any) -> str:
+        text = example.inputs["text"]
+        return ", ".join(f"{text[start:end]} ({kind})" for start, end, kind in answer)
 
     # --- head
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -39,7 +40,7 @@ from nbtune.api import (
     per_label_table,
     tfidf_logistic,
 )
-from nbtune_sentiment.scale import Classes, Scale, scale_of
+from nbtune_sentiment.scale import FIVE, Classes, Scale, scale_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +108,21 @@ class Sentiment(Task):
     def labels_of(self, example: Example) -> Sequence[str]:
         value = example.target["value"] if isinstance(example.target, dict) else example.target
         return (value,) if isinstance(value, str) else ()
+
+    def answer(self, example: Example) -> Any:
+        return example.target["value"] if isinstance(example.target, dict) else example.target
+
+    def corrected(self, example: Example, answer: Any) -> Example:
+        """Classes are corrected in words: what a number means only the whole column says."""
+        value: Any = answer
+        if isinstance(self.answer(example), str):
+            if answer not in FIVE:
+                raise ValueError(f"is {answer!r:.80}, none of {', '.join(FIVE)}")
+        elif isinstance(answer, bool) or not isinstance(answer, (int, float)) or not math.isfinite(answer):
+            raise ValueError(f"is {answer!r:.80}, not a number")
+        else:
+            value = float(answer)
+        return replace(example, target={"value": value, "written": str(answer)})
 
     def inventory(self, train: Sequence[Example]) -> Inventory:
         scale = scale_of([example.target["written"] for example in train], self.options.classes)
