@@ -128,6 +128,12 @@ VERBS: dict[str, Command] = {
             examples="%nbtune inspect train_df --task ner\n%nbtune inspect a.csv --task sentiment columns.text=body",
         ),
         Command(
+            "nbtune calibrate",
+            "Fit a temperature on the validation data, so that a run is as sure as it is right.",
+            words=(Word("run", "run"),),
+            examples="%nbtune calibrate conll",
+        ),
+        Command(
             "nbtune free",
             "Give back memory: loaded models, caches and what the last error kept alive.",
             words=(Word("run", "run", required=False),),

@@ -229,6 +229,9 @@ class Nbtune(Magics):
         )
         return inspect(task, data, namespace=names, **parts, **options)
 
+    def _calibrate(self, typed: Arguments, names: Namespace) -> Any:
+        return sentence(_load(typed.values["run"], names).calibrate().in_words())
+
     def _free(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(free(typed.get("run")))
 

@@ -33,7 +33,7 @@ from nbtune.values import Example, Inventory
 FORMAT = 1
 Progress = Callable[[int, int], None]
 """Takes what is done and what there is to do."""
-_CARD = "nbtune.json"
+CARD = "nbtune.json"
 _EXTRA = "nbtune_extra.safetensors"
 
 
@@ -136,9 +136,10 @@ def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: R
         "inventory": {"labels": inventory.labels, "counts": dict(inventory.counts), "facts": dict(inventory.facts)},
         "recipe": asdict(recipe),
         "state": head.state(),
+        "temperature": head.temperature,
         "base": spec.model,
     }
-    write_atomically(aside / _CARD, json.dumps(card, ensure_ascii=False, indent=1))
+    write_atomically(aside / CARD, json.dumps(card, ensure_ascii=False, indent=1))
     for path in (*aside.rglob("*"), aside):
         sync(path)
     replace_folder(aside, folder / "model")
@@ -161,14 +162,14 @@ def open_model(
     hold_on()
     path = settled(folder / "model")
     try:
-        card = json.loads((path / _CARD).read_text(encoding="utf-8"))
+        card = json.loads((path / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(
             f"the run {folder.name!r} has no saved model",
             "it was stopped or cut off before its first step; its resume() goes on with it",
         ) from None
     except json.JSONDecodeError as error:
-        raise ModelError(f"{_CARD} of the run {folder.name!r} is damaged: {error}", "train the run again") from None
+        raise ModelError(f"{CARD} of the run {folder.name!r} is damaged: {error}", "train the run again") from None
     if card["format"] != FORMAT:
         raise ModelError(
             f"the model of {folder.name!r} has format {card['format']}, this version reads {FORMAT}",
@@ -189,6 +190,7 @@ def open_model(
         adapters.load_lora(head, path)
     _load_extra(head, path)
     head.restore(card["state"])
+    head.temperature = card.get("temperature", 1.0)  # models of earlier versions have none
     head.load_assets(path)
     if precision != "int8":
         return Model(folder, task, head, inventory, recipe, choose_device(device, precision))
@@ -199,7 +201,7 @@ def open_model(
 
 def kept_recipe(folder: Path) -> Recipe:
     """The recipe that the model of a run was made with; the model must be there."""
-    card = json.loads((settled(folder / "model") / _CARD).read_text(encoding="utf-8"))
+    card = json.loads((settled(folder / "model") / CARD).read_text(encoding="utf-8"))
     return Recipe(**card["recipe"])
 
 

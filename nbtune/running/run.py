@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbtune.evaluation.report import Report
+    from nbtune.running.calibrating import Calibrated
     from nbtune.running.model import Model, Progress
 
 STREAMED = 2000
@@ -237,6 +238,17 @@ class Run(Labelling):
         while chunk := list(islice(waiting, STREAMED)):
             table = self.predict(chunk, columns=columns, precision=precision)
             yield from ({str(key): value for key, value in row.items()} for row in table.to_dict("records"))
+
+    def calibrate(self) -> Calibrated:
+        """Fit a temperature on the validation data the run kept, so that confidences tell how often the model is right.
+        It changes no answer but those that thresholds decide; it is saved with the model, and tells what it changed.
+
+        Raises:
+            RunError: the run kept no validation data, or its answers are no labels with probabilities.
+        """
+        from nbtune.running.calibrating import calibrate_run
+
+        return calibrate_run(self._folder, self._model())
 
     def render(self, data: Any) -> list[str]:
         """The HTML of each prediction where the task draws one; safe to show."""

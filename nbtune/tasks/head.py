@@ -47,6 +47,8 @@ class Head(ABC):
 
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
+    temperature: float = 1.0
+    """What `decode` and `judge` divide scores by before they become probabilities; fitted where the user asks."""
 
     @abstractmethod
     def encode(self, examples: Sequence[Example], *, training: bool) -> Iterable[list[Feature]]:

@@ -99,6 +99,7 @@ class SequenceHead(Head):
         logits = outputs[0].astype(np.float64)
         if self.kind == "number":
             return float(logits[0])
+        logits = logits / self.temperature
         if self.kind == "multi":
             return LabelScores.above(self.inventory.labels, 0.5 * (1 + np.tanh(logits / 2)), self.thresholds)
         odds = np.exp(logits - logits.max())

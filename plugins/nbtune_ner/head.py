@@ -106,7 +106,7 @@ class NerHead(Head):
         found = find_entities(labels)
         entities: list[Entity] = []
         if len(found.first):
-            sure = np.take_along_axis(softmax(logits), labels[:, None], axis=-1)[:, 0]
+            sure = np.take_along_axis(softmax(logits / self.temperature), labels[:, None], axis=-1)[:, 0]
             for first, stop, kind in zip(found.first, found.stop, found.kind, strict=True):
                 start, end = int(starts[first]), int(ends[stop - 1])
                 confidence = float(sure[first:stop].mean())
@@ -116,7 +116,7 @@ class NerHead(Head):
     def judge(self, example: Example, outputs: Sequence[Scored]) -> Judgement:
         starts, ends, logits, labels = self._labelled(outputs)
         spans = None if example.target is None else gold(example)
-        return judge(spans, self._types, starts, ends, softmax(logits), labels)
+        return judge(spans, self._types, starts, ends, softmax(logits / self.temperature), labels)
 
     def _labelled(self, outputs: Sequence[Scored]) -> tuple[Ints, Ints, Scores, Ints]:
         """The units of a text: first and last characters, the scores of every label, the label decided for."""

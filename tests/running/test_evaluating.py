@@ -16,7 +16,7 @@ import torch
 
 import nbtune
 from nbtune.drawing import Picture
-from nbtune.errors import SpecError
+from nbtune.errors import RunError, SpecError
 from nbtune.evaluation.report import Report
 
 STARTS, ENDS = ("a", "the", "what a", "such a", "one more"), ("meal", "day", "film", "guide", "song", "trip")
@@ -175,6 +175,70 @@ def test_the_report_survives_the_disk_and_shows_everywhere(run: nbtune.Run) -> N
     card = (run.folder / "README.md").read_text(encoding="utf-8")
     assert "before fine-tuning" in card
     assert "calibration error" in card
+
+
+def overfitted(model: str, task: str = "classification", **settings: Any) -> nbtune.Run:
+    """A run that is far too sure: labels that cannot be learned, learned by heart."""
+    label = "labels" if settings.get("multi_label") else "label"
+    noisy = DATA.assign(label=np.random.default_rng(0).choice(["a", "b", "c"], len(DATA))).rename(
+        columns={"label": label}
+    )
+    given = {"epochs": 30, "learning_rate": 3e-3, "max_length": 16, "watchers": [], "validation_fraction": 0.3}
+    return nbtune.finetune(task, data=noisy, model=model, test_fraction=0.3, **{**given, **settings})
+
+
+def test_a_temperature_makes_an_overconfident_run_honest_without_changing_an_answer(
+    tiny_model: str, runs_dir: Path
+) -> None:
+    plain, calibrated = overfitted(tiny_model, name="plain"), overfitted(tiny_model, name="cool", calibrate=True)
+    reports = [run.evaluate() for run in (plain, calibrated)]
+    sure = [report.calibration for report in reports]
+    assert sure[0] is not None
+    assert sure[1] is not None
+    assert sure[1].error.value < sure[0].error.value - 0.1
+    frames = [report.frame for report in reports]
+    assert frames[0] is not None
+    assert frames[1] is not None
+    assert frames[0]["prediction"].tolist() == frames[1]["prediction"].tolist()
+    assert calibrated.report is not None
+    assert calibrated.report.calibration == sure[1]  # the report at the end knows of it
+
+    done = plain.calibrate()
+    assert done.temperature > 1.2
+    assert done.before == sure[0]
+    assert done.after is not None
+    assert done.after.error.value == pytest.approx(sure[1].error.value)
+    again = nbtune.load("plain").evaluate().calibration
+    assert again == done.after
+    assert nbtune.load("plain").calibrate().temperature == pytest.approx(done.temperature)  # from 1 each time
+    assert "calibration error goes from" in done.in_words()
+
+
+def test_a_temperature_is_fitted_to_words_and_to_labels_that_come_together(tiny_model: str, runs_dir: Path) -> None:
+    words = [{"tokens": text.split(), "tags": ["O", "B-X", "O", "O"][: len(text.split())]} for text in DATA["text"]]
+    ner = nbtune.finetune(
+        "ner", data=words, model=tiny_model, name="ner", epochs=2, test_fraction=0.2, max_length=32, watchers=[],
+        calibrate=True,
+    )  # fmt: skip
+    multi = overfitted(tiny_model, name="multi", multi_label=True, epochs=3, calibrate=True)
+    for run in (ner, multi):
+        card = json.loads((run.model_path / "nbtune.json").read_text(encoding="utf-8"))
+        assert 0.05 <= card["temperature"] <= 20
+        assert card["temperature"] != 1.0
+
+
+def test_what_has_no_probabilities_cannot_be_calibrated_and_is_trained_all_the_same(
+    tiny_model: str, runs_dir: Path
+) -> None:
+    numbers = DATA.assign(label=np.linspace(-7, 7, len(DATA)))
+    run = nbtune.finetune(
+        "sentiment", data=numbers, model=tiny_model, name="numbers", epochs=1, max_length=16, classes="numeric",
+        calibrate=True, watchers=[],
+    )  # fmt: skip
+    assert run.status == "finished"
+    assert any("no temperature was fitted" in getattr(event, "message", "") for event in run.events())
+    with pytest.raises(RunError, match="no probabilities"):
+        run.calibrate()
 
 
 def test_a_report_of_an_earlier_version_can_be_read(run: nbtune.Run) -> None:
