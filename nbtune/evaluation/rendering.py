@@ -40,6 +40,8 @@ def parts(report: Report) -> list[drawing.Markup]:
         *[drawing.callout(sentence) for sentence in verdicts(report)],
         *[drawing.callout(note, tone="warning") for note in report.notes],
     ]
+    if report.seeds:
+        pieces.insert(2, drawing.table(*_seeds(report), caption="over seeds"))
     if report.slices:
         pieces.append(drawing.fold("slices", drawing.table(*_slices(report)), *report_plots.slice_charts(report)))
     if report.calibration is not None:
@@ -57,6 +59,8 @@ def markdown(report: Report) -> str:
     columns, rows = _score_table(report)
     blocks = [f"**{markdown_safe(_title(report))}**", drawing.markdown_table(columns, rows)]
     blocks += [markdown_safe(sentence) for sentence in (*verdicts(report), *report.notes)]
+    if report.seeds:
+        blocks += ["over seeds", drawing.markdown_table(*_seeds(report))]
     if report.slices:
         blocks += ["slices", drawing.markdown_table(*_slices(report))]
     if report.calibration is not None:
@@ -78,6 +82,8 @@ def text(report: Report) -> str:
     lines += [drawing.visible(sentence) for sentence in (*verdicts(report), *report.notes)]
     if report.calibration is not None:
         lines.append(calibrated(report.calibration))
+    if report.seeds:
+        lines += ["", "over seeds:", drawing.text_table(*_seeds(report))]
     if report.slices:
         lines += ["", "slices:", drawing.text_table(*_slices(report))]
     return "\n".join(lines)
@@ -142,6 +148,22 @@ def _slices(report: Report) -> tuple[list[str], list[list[str]]]:
             "too few to say much" if each.few else "",
         ]
         for each in report.slices
+    ]
+    return columns, rows
+
+
+def _seeds(report: Report) -> tuple[list[str], list[list[str]]]:
+    count = len(next(iter(report.seeds.values())).values)
+    columns = ["metric", f"mean of {count} seeds", "95% interval, seeds included", "deviation", "each seed"]
+    rows = [
+        [
+            f"{name} *" if name == report.headline else name,
+            _number(each.mean.value),
+            _interval(each.mean),
+            _number(each.deviation),
+            ", ".join(_number(value) for value in each.values),
+        ]
+        for name, each in report.seeds.items()
     ]
     return columns, rows
 

@@ -14,6 +14,7 @@ from nbtune.evaluation import slices
 from nbtune.evaluation.calibration import Calibration, calibration
 from nbtune.evaluation.intervals import METHOD, Score, group_sums, scores
 from nbtune.evaluation.paired import Counted, difference
+from nbtune.evaluation.seeds import Spread, spread
 from nbtune.evaluation.slices import SliceScore
 from nbtune.tasks.metrics import Floats, Metric, MetricSet
 from nbtune.tasks.task import Task
@@ -42,9 +43,10 @@ class Report:
     """What `Run.evaluate` gives.
 
     `metrics` and each of `baselines` map a metric's name to a `Score` (`.value`, `.low`, `.high`: 95% bootstrap
-    interval); `differences` are the model's headline score minus each rival's, on the same examples. `unseen` are the
-    scores without the examples that are also in the training data, empty where there are none. `tables` are the task's
-    own (per class, per type). `frame` holds one prediction a row; it is None for a report read back from disk.
+    interval); `differences` are the model's headline score minus each rival's, on the same examples. `seeds` has, for
+    each metric, mean and spread over all runs of a family that differ in their seed. `unseen` are the scores without
+    the examples that are also in the training data, empty where there are none. `tables` are the task's own (per
+    class, per type). `frame` holds one prediction a row; it is None for a report read back from disk.
     """
 
     run: str
@@ -62,6 +64,7 @@ class Report:
     slices: tuple[SliceScore, ...] = ()
     calibration: Calibration | None = None
     unseen: Mapping[str, Score] = field(default_factory=dict)
+    seeds: Mapping[str, Spread] = field(default_factory=dict)
     frame: pd.DataFrame | None = None
 
     def to_frame(self) -> pd.DataFrame:
@@ -101,6 +104,7 @@ class Report:
             "slices": [{**asdict(each), "score": _plain(each.score)} for each in self.slices],
             "calibration": None if self.calibration is None else _without_nan(self.calibration.to_dict()),
             "unseen": plain(self.unseen),
+            "seeds": {name: _without_nan(each.to_dict()) for name, each in self.seeds.items()},
         }
 
     def to_json(self) -> str:
@@ -130,6 +134,7 @@ class Report:
             slices=tuple(SliceScore(**{**each, "score": _score(each["score"])}) for each in content.get("slices", ())),
             calibration=Calibration.from_dict(content["calibration"]) if content.get("calibration") else None,
             unseen=scores(content.get("unseen", {})),
+            seeds={name: Spread.from_dict(each) for name, each in content.get("seeds", {}).items()},
         )
 
     def plot(self) -> Picture:
@@ -203,6 +208,20 @@ def make_report(
     ]
     report = replace(report, slices=slices.scored(parts, groups))
     return report if seen is None else _without_seen(report, metric_set, tallies, examples, predictions, seen)
+
+
+def over_seeds(
+    report: Report, metric_set: MetricSet, examples: Sequence[Example], answers: Sequence[Sequence[Any]]
+) -> Report:
+    """The report with the mean and spread of each metric that decomposes over `answers`, one sequence a seed."""
+    groups = [example.group for example in examples]
+    tallies = [group_sums(metric_set.tallies(examples, own), groups) for own in answers]
+    spreads = {
+        metric.name: spread([Counted(metric, own) for own in tallies])
+        for metric in metric_set.metrics
+        if isinstance(metric, Metric)
+    }
+    return replace(report, seeds=spreads)
 
 
 def _beside(

@@ -48,6 +48,7 @@ EVALUATE = Command(
     options=(
         Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),
         Option("by", "scores for each value of a column too; several with commas between", "COLUMN"),
+        Option("seeds", "mean and spread over the runs that differ in their seed, too"),
         Option("precision", _PRECISION, "PRECISION"),
     ),
     examples="""

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.display import display as show
 from traitlets import Enum, Float, Unicode, observe
 
 from nbtune.errors import Interrupted, SpecError, did_you_mean
@@ -151,6 +152,9 @@ class Nbtune(Magics):
         except BaseException as error:
             display.abandon(error)
             raise
+        if run.spec.seeds > 1 and run.report is not None and not typed.silent:
+            # made anew when all its seeds were trained, after its display was finished
+            show(run.report)  # type: ignore[no-untyped-call]
         if isinstance(display, RunDisplay):  # a terminal has shown lines, and says what the run is as its result
             self._drawn.hide(run)
         return run
@@ -161,7 +165,8 @@ class Nbtune(Magics):
         source = from_variables(data, names) if data is not None else None
         by = [name.strip() for name in (typed.get("by") or "").split(",") if name.strip()]
         with self._counting("scored", typed) as told:
-            return run.evaluate(source, by=by, namespace=names, precision=typed.get("precision"), progress=told)
+            chosen = {"by": by, "seeds": "seeds" in typed.switches, "precision": typed.get("precision")}
+            return run.evaluate(source, namespace=names, progress=told, **chosen)
 
     def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
         run = _load(typed.values["run"], names)

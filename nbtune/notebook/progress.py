@@ -68,6 +68,10 @@ class RunDisplay:
         elif isinstance(event, (Paused, Resumed)) or self._throttle.ready():
             self._show(run_picture(self.state))
 
+    def of_another_run(self) -> RunDisplay:
+        """A display like this for a run that follows in the same cell."""
+        return RunDisplay(refresh=self._throttle.interval, kind=self._kind, silent=self._silent)
+
     def abandon(self, error: BaseException) -> None:
         if self._handle is not None and self.state.ended is None:
             self.on_event(_end(self.state, error))
@@ -99,6 +103,7 @@ class TerminalDisplay:
         self._silent = silent
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty()
+        self._refresh = refresh
         self._throttle = Throttle(refresh if self._live else max(refresh, 10.0))
         self._width = 0
 
@@ -117,6 +122,10 @@ class TerminalDisplay:
                 self._rewrite(run_line(self.state))
             else:
                 self._line(run_line(self.state))
+
+    def of_another_run(self) -> TerminalDisplay:
+        """A display like this for a run that follows."""
+        return TerminalDisplay(refresh=self._refresh, stream=self._stream, silent=self._silent)
 
     def abandon(self, error: BaseException) -> None:
         if self._width:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbtune.errors import ModelError, SpecError
+from nbtune.errors import ModelError, RunError, SpecError
 from nbtune.evaluation.report import Report, Rival, make_report
 from nbtune.running import asked
 from nbtune.running.asked import Answered
 from nbtune.running.folder import RunFolder
+from nbtune.running.seeds import family, with_spread
 from nbtune.tasks.pretrained import pretrained
 from nbtune.tasks.registry import registry
 
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
 
 
 def report(
-    run: Run, data: Any, by: Sequence[str], answers: Callable[[Any], Answered], namespace: Mapping[str, Any]
+    run: Run,
+    data: Any,
+    by: Sequence[str],
+    seeds: bool,
+    ask: Callable[[Run], Answered],
+    namespace: Mapping[str, Any],
 ) -> Report:
-    """The report of a run on `data`, None being what it kept; the columns `by` are looked for before it answers."""
+    """The report of a run on `data` (None: what it kept). `ask` asks a run about it; a missing column is told first."""
+    further = _family(run) if seeds else []
     given = {} if data is None else asked.cells(registry().task(run.task), data, by, namespace)
-    found = answers(data)
+    found = ask(run)
     task, inventory = found.model.task, found.model.inventory
     direct = asked.row_by_row(found.read, found.examples)
     if by and not direct:
@@ -36,7 +43,7 @@ def report(
     )
     train = asked.kept(RunFolder(run.folder), "train") or []
     rivals, notes = _before(run, found)
-    return make_report(
+    made = make_report(
         run=run.name,
         task=task,
         inventory=inventory,
@@ -49,6 +56,16 @@ def report(
         by=values,
         seen=asked.also_in(task, found.read, train) if train and direct else None,
     )
+    return with_spread(made, found, [ask(other) for other in further]) if further else made
+
+
+def _family(run: Run) -> list[Run]:
+    """The further runs of its family."""
+    found = family(run)[1:]
+    if not found:
+        words = f"the run {run.name!r} was trained with one seed, so nothing is known of their spread"
+        raise RunError(words, "train it again with seeds = 5")
+    return found
 
 
 def _before(run: Run, found: Answered) -> tuple[list[Rival], list[str]]:

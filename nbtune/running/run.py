@@ -133,6 +133,7 @@ class Run:
         data: Any = None,
         *,
         by: str | Sequence[str] = (),
+        seeds: bool = False,
         columns: Mapping[str, str | list[str]] | None = None,
         bad_rows: str = "error",
         namespace: Mapping[str, Any] | None = None,
@@ -141,26 +142,29 @@ class Run:
     ) -> Report:
         """Score the model on `data`; by default on the run's test part, or else its validation part.
 
-        The scores are also given apart for each value of the columns named in `by`. `precision` is that of the run if
+        The scores are also given apart for each value of the columns named in `by`; with `seeds`, their mean and spread
+        over all runs of the family, which differ in their seed alone. `precision` is that of the run if
         not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the number of
         rows answered and the number of all, as they are answered.
 
         Raises:
             DataError: the data cannot be read, or holds labels the model does not know.
             SpecError: the data has no such column as `by` names.
+            RunError: `seeds` is asked of a run that was trained with one.
         """
         from nbtune.running.evaluating import report
 
         named = (by,) if isinstance(by, str) else by
-        answer = functools.partial(
-            self.answers,
+        ask = functools.partial(
+            Run.answers,
+            data=data,
             columns=columns,
             bad_rows=bad_rows,
             namespace=namespace,
             precision=precision,
             progress=progress,
         )
-        return report(self, data, named, answer, namespace or {})
+        return report(self, data, named, seeds, ask, namespace or {})
 
     def answers(
         self,

@@ -26,7 +26,8 @@ def test_a_model_that_is_as_right_as_it_is_sure_has_a_small_error_and_an_overcon
     sure = random.uniform(0.5, 1, 4000)
     honest = calibration(answers(sure.tolist(), (random.random(4000) < sure).tolist()))
     boastful = calibration(answers(np.full(4000, 0.99).tolist(), (random.random(4000) < 0.7).tolist()))
-    assert honest is not None and boastful is not None
+    assert honest is not None
+    assert boastful is not None
     assert honest.error.value < 0.04
     assert boastful.error.low < 0.29 < boastful.error.high
 
@@ -40,19 +41,22 @@ def test_the_error_equals_that_of_an_independent_count() -> None:
         abs(sure[place == each].mean() - right[place == each].mean()) * (place == each).mean() for each in set(place)
     )
     found = calibration(answers(sure.tolist(), right.tolist()))
-    assert found is not None and found.error.value == pytest.approx(expected)
+    assert found is not None
+    assert found.error.value == pytest.approx(expected)
 
 
 def test_complete_confidence_is_in_the_last_bin() -> None:
     found = calibration(answers([1.0, 0.0], [True, False]))
-    assert found is not None and found.error.value == 0.0
+    assert found is not None
+    assert found.error.value == 0.0
     assert [each.confidence for each in found.bins] == [0.0, 1.0]
 
 
 def test_answers_of_one_group_are_drawn_together() -> None:
     pairs = answers([0.9] * 40, [True, False] * 20)
     alone, grouped = calibration(pairs), calibration(pairs, [str(row % 2) for row in range(40)])
-    assert alone is not None and grouped is not None
+    assert alone is not None
+    assert grouped is not None
     # the two groups are all right and all wrong: much less is known than of 40 single answers
     assert grouped.error.high - grouped.error.low > 1.5 * (alone.error.high - alone.error.low)
 
@@ -64,4 +68,5 @@ def test_without_answers_there_is_nothing_to_say() -> None:
 
 def test_it_comes_back_from_plain_values() -> None:
     found = calibration(answers([0.9, 0.4], [True, False]))
-    assert found is not None and Calibration.from_dict(found.to_dict()) == found
+    assert found is not None
+    assert Calibration.from_dict(found.to_dict()) == found

@@ -35,7 +35,8 @@ def test_rare_values_of_a_column_share_a_line() -> None:
     tallies = HITS.tallies(examples, ["yes"] * 60)
     found = scored(list(by_column(HITS, tallies, "user", [str(row // 2) for row in range(60)])), [None] * 60)
     assert len(found) == MOST_VALUES + 1
-    assert found[-1].value == "(10 other values)" and found[-1].count == 20
+    assert found[-1].value == "(10 other values)"
+    assert found[-1].count == 20
 
 
 def test_texts_are_divided_by_length_into_parts_that_cover_them_all() -> None:
@@ -69,7 +70,8 @@ def test_many_labels_are_divided_by_how_often_training_showed_them() -> None:
                                Inventory(labels, counts)))  # fmt: skip
     assert {part.by for part in parts} == {"frequency of the rarest gold label"}
     scores = [each.score.value for each in scored(parts, [None] * 160)]
-    assert scores[0] == 0.0 and scores[-1] > 0.3  # only the most frequent label is ever said
+    assert scores[0] == 0.0
+    assert scores[-1] > 0.3
     assert parts[0].metric.name == "accuracy"  # the mix of labels in a part says nothing of the model
 
 
@@ -83,7 +85,7 @@ def test_groups_are_drawn_together_inside_a_slice() -> None:
 
 
 def test_a_headline_that_does_not_decompose_gives_way_to_a_metric_that_does() -> None:
-    whole = WholeMetric("whole", lambda examples, predictions: 0.5)
+    whole = WholeMetric("whole", lambda *_: 0.5)
     assert slice_metric(MetricSet(HITS.columns, HITS.tally, (whole, *HITS.metrics), "whole")).name == "accuracy"
     with pytest.raises(ValueError, match="decomposes"):
         slice_metric(MetricSet((), HITS.tally, (whole,), "whole"))

@@ -277,3 +277,16 @@ def test_runs_are_compared_by_name_and_by_variable(ready: Any, published: Any, t
     assert len(found.pairs) == 3
     assert any("has learned from" in note for note in found.notes)
     assert isinstance(error(ready, "%nbtune compare first"), SpecError)
+
+
+def test_evaluate_divides_by_the_columns_that_are_named(ready: Any, reviews: pd.DataFrame) -> None:
+    ready.user_ns["labelled"] = reviews.assign(origin=["a", "b"] * 20, day="monday")
+    cell(
+        ready,
+        f"%finetune classification --data reviews --model $tiny --name first {SETTINGS} --quiet".replace(
+            "$tiny", ready.user_ns["tiny"]
+        ),
+    )
+    report = cell(ready, "%evaluate first --data labelled --by origin,day")
+    assert {(each.by, each.value) for each in report.slices} == {("origin", "a"), ("origin", "b"), ("day", "monday")}
+    assert isinstance(error(ready, "%evaluate first --data labelled --by nowhere"), SpecError)
