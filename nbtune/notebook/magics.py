@@ -178,10 +178,12 @@ class Nbtune(Magics):
         if data is not None:
             rows = from_variables(data, names)
             with self._counting("predicted", typed) as told:
-                return run.predict(rows, namespace=names, precision=typed.get("precision"), progress=told)
-        answers = run.predict(texts, namespace=names, precision=typed.get("precision"))
-        drawn = run.render(texts) if len(texts) <= _DRAWN else []
-        if drawn:
+                answers = run.predict(rows, namespace=names, precision=typed.get("precision"), progress=told)
+        else:
+            answers = run.predict(texts, namespace=names, precision=typed.get("precision"))
+        drawn = run.render(texts) if 0 < len(texts) <= _DRAWN else []
+        # in a terminal pandas writes what the data hold as it is, escape sequences too
+        if drawn or is_terminal(self.shell):
             self._drawn.draw_as(answers, predictions_picture(drawn, answers))
         return answers
 
