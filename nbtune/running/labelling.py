@@ -75,7 +75,8 @@ class Labelling(ABC):
     ) -> pd.DataFrame:
         """The `k` rows of a pool without labels that are most worth labelling, the least sure first, with a column
         `uncertainty` from 0 to 1 measured `by` margin, entropy or confidence; `over` the worst word of a text or
-        the mean of all. `diverse` chooses rows that differ among the 10 k least sure. Texts that the run knows are left out.
+        the mean of all. `diverse` chooses rows that differ among the 10 k least sure. Texts that the run knows are left
+        out.
 
         Raises:
             RunError: the task has no labels with probabilities.
