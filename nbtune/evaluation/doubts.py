@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtune.tasks.judging import UNKNOWN, Judgement
+from nbtune.tasks.judging import UNKNOWN, Judgement, Places
 from nbtune.tasks.metrics import Floats
 
 Ranking: TypeAlias = Literal["self_confidence", "normalized_margin"]
@@ -21,58 +21,38 @@ taken for wrong."""
 
 
 def doubts(judgements: Sequence[Judgement], ranking: Ranking) -> Doubts:
-    """How well the given labels fit, and which cleanlab takes for wrong."""
+    """How well the given labels fit, and which cleanlab takes for wrong.
+
+    Texts with several labels are one question a label, as in `cleanlab.multilabel_classification`; words are taken
+    together over all texts, as in `cleanlab.token_classification`.
+    """
     fits = [np.full(len(each.given), np.nan) for each in judgements]
     wrong = [np.zeros(len(each.given), dtype=bool) for each in judgements]
-    usable = [place for place, each in enumerate(judgements) if (each.given != UNKNOWN).any()]
-    if not usable:
+    if any(each.apart for each in judgements):
+        labels = np.stack([each.given for each in judgements])
+        odds = np.stack([each.probabilities for each in judgements])
+        columns = [_doubts(labels[:, label], odds[:, label], ranking) for label in range(labels.shape[1])]
+        return list(np.stack([fit for fit, _ in columns], axis=1)), list(np.stack([own for _, own in columns], axis=1))
+    known = [each.given != UNKNOWN for each in judgements]
+    if not any(mask.any() for mask in known):
         return fits, wrong
-    chosen = [judgements[place] for place in usable]
-    known = [each.given != UNKNOWN for each in chosen]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes without examples, and of its own imports
-        if any(each.apart for each in chosen):
-            found = _of_several_labels(chosen, ranking)
-        elif all(len(each.given) == 1 for each in chosen):
-            found = _of_one_label(chosen, ranking)
-        else:
-            found = _of_tokens(chosen, known, ranking)
-    for place, mask, fit, doubted in zip(usable, known, *found, strict=True):
+    labels = np.concatenate([each.given[mask] for each, mask in zip(judgements, known, strict=True)])
+    odds = np.concatenate([each.probabilities[mask] for each, mask in zip(judgements, known, strict=True)])
+    ends = np.cumsum([mask.sum() for mask in known])[:-1]
+    found = [np.split(table, ends) for table in _doubts(labels, odds, ranking)]
+    for place, (mask, fit, doubted) in enumerate(zip(known, *found, strict=True)):
         fits[place][mask], wrong[place][mask] = fit, doubted
     return fits, wrong
 
 
-def _of_one_label(judgements: Sequence[Judgement], ranking: Ranking) -> Doubts:
+def _doubts(labels: Places, odds: Floats, ranking: Ranking) -> tuple[Floats, NDArray[np.bool_]]:
+    """Of labels, shape [units], with their probabilities, shape [units, labels]."""
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    labels = np.array([each.given[0] for each in judgements])
-    odds = np.stack([each.probabilities[0] for each in judgements])
-    fits = get_label_quality_scores(labels, odds, method=ranking, adjust_pred_probs=False)
-    wrong = find_label_issues(labels, odds, n_jobs=1)  # processes would each load torch
-    return list(fits[:, None]), list(wrong[:, None])
-
-
-def _of_several_labels(judgements: Sequence[Judgement], ranking: Ranking) -> Doubts:
-    """One question a label: whether the text has it."""
-    from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
-    from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
-
-    labels = [np.flatnonzero(each.given).tolist() for each in judgements]
-    odds = np.stack([each.probabilities[:, 1] for each in judgements])
-    fits = get_label_quality_scores_per_class(labels, odds, method=ranking, adjust_pred_probs=False)
-    wrong: Any = find_multilabel_issues_per_class(labels, odds, n_jobs=1)
-    return list(fits), list(np.stack(wrong, axis=1).astype(bool))
-
-
-def _of_tokens(judgements: Sequence[Judgement], known: Sequence[NDArray[np.bool_]], ranking: Ranking) -> Doubts:
-    from cleanlab.token_classification.filter import find_label_issues
-    from cleanlab.token_classification.rank import get_label_quality_scores
-
-    labels = [each.given[mask].tolist() for each, mask in zip(judgements, known, strict=True)]
-    odds = [each.probabilities[mask] for each, mask in zip(judgements, known, strict=True)]
-    _, each_token = get_label_quality_scores(labels, odds, token_score_method=ranking)
-    wrong = [np.zeros(len(row), dtype=bool) for row in labels]
-    for sentence, token in find_label_issues(labels, odds, n_jobs=1):
-        wrong[sentence][token] = True
-    return [np.asarray(scores, dtype=np.float64) for scores in each_token], wrong
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes without examples
+        fits = get_label_quality_scores(labels, odds, method=ranking)
+        if len(np.unique(labels)) < 2:  # nothing to confuse it with
+            return fits, np.zeros(len(labels), dtype=bool)
+        return fits, find_label_issues(labels, odds, n_jobs=1)  # processes would each load torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -49,7 +50,9 @@ def spread_out(vectors: NDArray[Any], weights: Floats, count: int, seed: int = 0
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     directions = vectors / np.maximum(lengths, 1e-12)
     # a weight of 0 for all would leave no centre anywhere
-    found = KMeans(count, n_init=1, max_iter=50, random_state=seed).fit(directions, sample_weight=weights + 1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of vectors that are equal, which is dealt with below
+        found = KMeans(count, n_init=1, max_iter=50, random_state=seed).fit(directions, sample_weight=weights + 1e-6)
     distance = np.linalg.norm(directions - found.cluster_centers_[found.labels_], axis=1)
     order = np.lexsort((distance, found.labels_))
     _, nearest = np.unique(found.labels_[order], return_index=True)

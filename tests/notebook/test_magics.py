@@ -290,3 +290,15 @@ def test_evaluate_divides_by_the_columns_that_are_named(ready: Any, reviews: pd.
     report = cell(ready, "%evaluate first --data labelled --by origin,day")
     assert {(each.by, each.value) for each in report.slices} == {("origin", "a"), ("origin", "b"), ("day", "monday")}
     assert isinstance(error(ready, "%evaluate first --data labelled --by nowhere"), SpecError)
+
+
+def test_mistakes_are_found_by_folds_or_on_held_out_data(ready: Any, tiny_model: str, tmp_path: Path) -> None:
+    cell(ready, f"%finetune classification --data reviews --name first --quiet model={tiny_model} {SETTINGS}")
+    found = cell(ready, f"%nbtune mistakes first --folds 2 --corrections {tmp_path}/c.jsonl")
+    assert found.examined == 30
+    assert "each judged by one of 2 models" in found._repr_mimebundle_()["text/html"]
+    cell(ready, "held = %nbtune mistakes first --ranking normalized_margin")
+    assert ready.user_ns["held"].judged == "validation data, 10 rows"
+    wrong = error(ready, "%nbtune mistakes first --folds two")
+    assert isinstance(wrong, SpecError)
+    assert wrong.hint == "write --folds 5, say"
