@@ -25,6 +25,7 @@ from nbtune.events import (
     Started,
     Stepped,
 )
+from nbtune.tasks.explained import Explained, Place, token_places
 from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from nbtune.data.cells import clean_label, clean_number, clean_text, split_labels
     from nbtune.evaluation.baselines import majority, tfidf_logistic
     from nbtune.running.model import Model
-    from nbtune.tasks.heads import SequenceHead, class_weight_tensor
+    from nbtune.tasks.heads import SequenceHead, class_weight_tensor, log_odds
     from nbtune.tasks.label_metrics import LabelScores, joined, label_metrics
     from nbtune.tasks.label_tables import confusion_tables, per_label_table
     from nbtune.tasks.pretrained import Pretrained
@@ -63,6 +64,7 @@ _LAZY = {
     "confusion_tables": "nbtune.tasks.label_tables",
     "joined": "nbtune.tasks.label_metrics",
     "label_metrics": "nbtune.tasks.label_metrics",
+    "log_odds": "nbtune.tasks.heads",
     "majority": "nbtune.evaluation.baselines",
     "number_metrics": "nbtune.tasks.scale_metrics",
     "ordinal_metrics": "nbtune.tasks.scale_metrics",
@@ -90,6 +92,7 @@ __all__ = [
     "Evaluated",
     "Event",
     "Example",
+    "Explained",
     "Feature",
     "Finding",
     "Floats",
@@ -105,6 +108,7 @@ __all__ = [
     "Noted",
     "Part",
     "Paused",
+    "Place",
     "PluginError",
     "Prepared",
     "Preparing",
@@ -132,6 +136,7 @@ __all__ = [
     "hookimpl",
     "joined",
     "label_metrics",
+    "log_odds",
     "majority",
     "mean",
     "number_metrics",
@@ -140,5 +145,6 @@ __all__ = [
     "ratio",
     "split_labels",
     "tfidf_logistic",
+    "token_places",
     "tokens_read",
 ]

@@ -100,6 +100,21 @@ VERBS: dict[str, Command] = {
             examples="%nbtune compare first second\n%nbtune compare first second third --data test_df",
         ),
         Command(
+            "nbtune explain",
+            "The words that a prediction rests on, for and against, by two methods.",
+            words=(Word("run", "run"),),
+            options=(
+                Option(
+                    "target",
+                    "the label to explain, or an entity by its text or type; by default what the run says",
+                    "LABEL",
+                ),
+            ),
+            texts='"text"',
+            examples='%nbtune explain reviews "Slow, but what an ending"\n'
+            '%nbtune explain conll "Angela Merkel flew to Rome" --target Rome',
+        ),
+        Command(
             "nbtune inspect",
             "Look at data before training: columns, rows, labels, lengths, problems.",
             words=(Word("data", "data"),),

@@ -203,6 +203,12 @@ class Nbtune(Magics):
         with self._counting("answered", typed) as told:
             return compare(runs, data=source, namespace=names, precision=typed.get("precision"), progress=told)
 
+    def _explain(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        if len(typed.texts) != 1:
+            raise SpecError(f"%nbtune explain takes one text, not {len(typed.texts)}", "write it in quotes")
+        return run.explain(typed.texts[0], target=typed.get("target"))
+
     def _inspect(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook.inspection import inspect
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedTokenizerBase
 
+    from nbtune.tasks.explained import Explained
+
 Batch: TypeAlias = "dict[str, Tensor]"
 """Features padded together: name -> tensor of shape [features, longest] or [features]."""
 
@@ -108,6 +110,17 @@ class Head(ABC):
             while len(counts) <= position or len(own) < counts[position]:
                 own.append(next(results))
             yield self.decode(example, own)
+
+    def explained(self, example: Example, prediction: Any, target: str | None) -> Explained | Sequence[Explained]:
+        """What `Run.explain` explains of the prediction for an example: one answer, or, in tasks that may give any
+        number of answers a text, a sequence of them. `target` picks one by its name.
+
+        By default, nothing is explained: a head that overrides this can be.
+
+        Raises:
+            SpecError: there is no such `target`.
+        """
+        raise NotImplementedError
 
     def conclude(self, train: Sequence[Example], validation: Sequence[Example], forward: Forward) -> None:
         """Fit what is learned after the weights: decision thresholds, a ranker. The best weights are loaded."""
