@@ -15,7 +15,9 @@ Span: TypeAlias = tuple[int, int]
 _ALONE = re.compile("[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
                     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U000323af]")  # fmt: skip
 # almost every text: told by one expression, and only what it does not know character by character
-_PLAIN = re.compile(r"[0-9A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]+(?:['\u2019][A-Za-z]+)*(?=[\x20-\x7e\n]|\Z)")
+_PLAIN = re.compile(
+    r"[0-9A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]++(?:['\u2019][A-Za-z]++)*+(?=[\x20-\x7e\n]|\Z)"
+)
 
 
 def find_words(text: str) -> list[Span]:
@@ -54,16 +56,20 @@ def touched(words: Sequence[Span], start: int, end: int) -> tuple[int, int]:
 
 def _end_of_sign(text: str, start: int) -> int:
     """Where the word, or the sign, that begins here ends."""
-    if text[start].isspace():
-        return start + 1
     end = start + 1
-    letters = _is_letter(text[start])
-    while end < len(text) and (_continues(text[end]) or (letters and _is_letter(text[end]))):
+    if text[start].isspace():
+        return end
+    in_word = _is_letter(text[start])
+    while end < len(text):
+        apostrophe = text[end] in "'\u2019" and _is_letter(text[end + 1 : end + 2])
+        if not (_continues(text[end]) or (in_word and (_is_letter(text[end]) or apostrophe))):
+            break
         end += 1
     return end
 
 
 def _is_letter(character: str) -> bool:
+    """Whether it goes on with a word; not the empty string behind a text."""
     return (character.isalnum() or character == "_") and not _ALONE.match(character)
 
 
