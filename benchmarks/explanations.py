@@ -152,8 +152,9 @@ def report(lines: Sequence[Mapping[str, Any]]) -> str:
             results.table(head, rows),
             f"Rank correlation of the two methods over a text's words: {agreement:.2f} in the median. What the "
             f"gradients miss of the score's difference: {median(missed):.1%} in the median, more than a tenth in "
-            f"{np.mean(np.array(missed) > 0.1):.0%} of the texts. Steps: {median(steps):.0f} in the median, {max(steps)} "
-            f"at most; {median(line['cpu_seconds'] for line in lines):.2f} s of processor time a text in the median.",
+            f"{np.mean(np.array(missed) > 0.1):.0%} of the texts. Steps: {median(steps):.0f} in the median, "
+            f"{max(steps)} at most; {median(line['cpu_seconds'] for line in lines):.2f} s of processor time a text in "
+            "the median.",
         )
     )
 

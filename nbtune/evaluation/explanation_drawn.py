@@ -7,6 +7,7 @@ came from data is escaped by `nbtune.drawing`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +24,7 @@ _ROWS = 12
 _FAINT = 0.08
 """Below this share of the largest, a word is not shaded."""
 _STRONG = 0.3
-"""From this share on, a word is marked where there are no colours."""
+"""From this share on, a word is marked for those who see no colours."""
 _COLOURS = {"for": "30 110 230", "against": "235 115 10"}
 _BOX = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:2.1;max-height:26em;overflow:auto;margin:.3em 0"
 
@@ -55,7 +56,7 @@ def markdown(parts: Sequence[Explanation], notes: Sequence[str]) -> str:
             head = f"{markdown_safe(source)}: " if source else ""
             blocks.append("> " + head + "".join(_marked_down(piece, part) for piece in pieces).strip())
         blocks += [markdown_safe(sentence) for sentence in _said(part)]
-        blocks.append(drawing.markdown_table(*_table(part)))
+        blocks.append(drawing.markdown_table(*_table(part), align=["left", "right", "right"]))
     if parts:
         blocks.append("**bold**: speaks for it; *italics*: against it")
     return "\n\n".join([*blocks, *map(markdown_safe, notes)]) + "\n"
@@ -69,7 +70,8 @@ def text(parts: Sequence[Explanation], notes: Sequence[str]) -> str:
         for source, pieces in _texts(part, "gradients"):
             head = f"{drawing.visible(source)}: " if source else ""
             lines.append(head + "".join(_marked(piece, part) for piece in pieces))
-        lines += ["", *(drawing.visible(sentence) for sentence in _said(part)), "", drawing.text_table(*_table(part))]
+        lines += ["", *(drawing.visible(sentence) for sentence in _said(part)), ""]
+        lines.append(drawing.text_table(*_table(part), align=["left", "right", "right"]))
         blocks.append("\n".join(lines))
     if parts:
         blocks.append("+word+ speaks for it, -word- against it")
@@ -82,7 +84,7 @@ def _html(part: Explanation) -> Iterator[drawing.Markup]:
     doubtful = part.agreement < PARTLY
     yield drawing.join(drawing.callout(sentence, tone="warning") for sentence in part.warnings())
     yield drawing.join(drawing.callout(note) for note in part.notes)
-    rows = drawing.table(*_table(part))
+    rows = drawing.table(*_table(part), align=["left", "right", "right"])
     sentences = (drawing.tag("div", sentence, css="nbtune-soft") for sentence in part.sentences())
     yield drawing.fold("by masking one word at a time", *_shaded(part, "occlusion"), shown=doubtful)
     yield drawing.fold("the words in numbers", *sentences, rows)
@@ -99,20 +101,18 @@ def _shade(piece: _Piece, part: Explanation, method: Method) -> drawing.Markup:
     if piece.word is None:
         return drawing.escape(piece.text)
     share = _share(piece.word, part, method)
-    frame = "outline:1px solid currentColor;outline-offset:2px;" if _is_about(piece.word, part) else ""
+    frame = "outline:1px solid currentColor;outline-offset:1px;margin:0 2px;" if _is_about(piece.word, part) else ""
     shade = _style("for" if share > 0 else "against", abs(share)) if abs(share) >= _FAINT else ""
     title = f"{_amount(piece.word.gradients)} by gradients, {_amount(piece.word.occlusion)} by occlusion"
-    return drawing.Markup(f'<bdi title="{title}" style="{frame}{shade}">{drawing.escape(piece.text)}</bdi>')
+    return drawing.Markup(f'<span title="{title}" style="{frame}{shade}">{drawing.escape(piece.text)}</span>')
 
 
 def _style(side: Literal["for", "against"], share: float) -> str:
     """The shade of a word; the text keeps the theme's colour, so it must stay readable on it."""
-    line = "solid" if side == "for" else "dashed"
     colour = _COLOURS[side]
-    return (
-        f"background:rgb({colour} / {0.05 + 0.4 * share:.2f});border-bottom:2px {line} rgb({colour} / "
-        f"{0.35 + 0.65 * share:.2f});border-radius:3px 3px 0 0;padding:.1em 1px"
-    )
+    shade = f"background:rgb({colour} / {0.05 + 0.4 * share:.2f});border-radius:3px 3px 0 0;padding:.1em 1px"
+    line = "solid" if side == "for" else "dashed"
+    return f"{shade};border-bottom:2px {line} rgb({colour})" if share >= _STRONG else shade
 
 
 def _marked(piece: _Piece, part: Explanation) -> str:
@@ -125,15 +125,15 @@ def _marked(piece: _Piece, part: Explanation) -> str:
 
 def _marked_down(piece: _Piece, part: Explanation) -> str:
     if piece.word is None:
-        return " " if piece.text.isspace() else markdown_safe(piece.text) if piece.text.strip() else ""
+        return " ".join(markdown_safe(between) for between in re.split(r"\s+", piece.text))
     share = _share(piece.word, part, "gradients")
     mark = "" if abs(share) < _STRONG else "**" if share > 0 else "*"
     return f"{mark}{markdown_safe(piece.text)}{mark}"
 
 
 def _title(part: Explanation) -> str:
-    sure = "" if part.probability is None else f", probability {part.probability:.2f}"
-    return f"{part.run}: {drawing.shorten(part.target, 120)}{sure}"
+    sure = "" if part.probability is None else f" (probability {part.probability:.2f})"
+    return f"{part.run}: what \u201c{drawing.shorten(part.target, 120)}\u201d rests on{sure}"
 
 
 def _said(part: Explanation) -> Iterator[str]:

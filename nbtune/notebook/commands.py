@@ -104,11 +104,7 @@ VERBS: dict[str, Command] = {
             "The words that a prediction rests on, for and against, by two methods.",
             words=(Word("run", "run"),),
             options=(
-                Option(
-                    "target",
-                    "the label to explain, or an entity by its text or type; by default what the run says",
-                    "LABEL",
-                ),
+                Option("target", "a label, or an entity by its text or type; by default, the answer", "LABEL", "label"),
             ),
             texts='"text"',
             examples='%nbtune explain reviews "Slow, but what an ending"\n'

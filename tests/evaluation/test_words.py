@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from nbtune.evaluation.words import find_words, touched, whole_words
@@ -28,7 +30,7 @@ SMILE = "\U0001f468\u200d\U0001f469"  # a man, a joiner, a woman
 def test_words_are_what_people_take_for_words(text: str, words: list[str]) -> None:
     found = find_words(text)
     assert [text[start:end] for start, end in found] == words
-    assert all(before[1] <= after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(found))
 
 
 def test_a_word_of_a_megabyte_is_one_word() -> None:
