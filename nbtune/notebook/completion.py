@@ -148,7 +148,7 @@ def _labels(run: str, names: Mapping[str, Any]) -> list[str]:
 
     from nbtune.running.folder import find
 
-    held = names.get(run)
+    held: Any = names.get(run)
     folder = held.folder if _is(held, "nbtune.running.run", "Run") else find(run).path
     card = json.loads((folder / "model" / "nbtune.json").read_text(encoding="utf-8"))
     return [label if label.isalnum() else f'"{label}"' for label in card["inventory"]["labels"]]

@@ -206,7 +206,10 @@ class Nbtune(Magics):
     def _explain(self, typed: Arguments, names: Namespace) -> Any:
         run = _load(typed.values["run"], names)
         if len(typed.texts) != 1:
-            raise SpecError(f"%nbtune explain takes one text, not {len(typed.texts)}", "write it in quotes")
+            raise SpecError(
+                f"%nbtune explain takes one text, not {len(typed.texts)}",
+                "write it in quotes; run.explain takes a pair as a dict",
+            )
         return run.explain(typed.texts[0], target=typed.get("target"))
 
     def _inspect(self, typed: Arguments, names: Namespace) -> Any:

@@ -13,9 +13,9 @@ from nbtune.evaluation.words import Span, find_words, touched, whole_words
 from nbtune.running import asked
 from nbtune.running.folder import RunFolder
 from nbtune.running.model import Model
-from nbtune.tasks.explained import Explained
-from nbtune.tasks.head import Head
+from nbtune.tasks.explained import Explained, explains
 from nbtune.training.attribution import Attribution, Replaced
+from nbtune.values import Example
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,25 +36,27 @@ def explain(
         SpecError: there is no such `target`.
         DataError: the text is not one row of what the model reads.
     """
-    head = model.head
-    if type(head).explained is Head.explained:
+    if not explains(model.head):
         actions = ", ".join(f"run.{name}" for name in model.task.actions())
         raise RunError(
             f"a {model.task.name} run does not explain its predictions word by word",
-            f"see also: {actions}" if actions else "a head explains them with a method explained, see docs/plugins.md",
+            f"see also: {actions}" if actions else "its head needs a method explained, see docs/plugins.md",
         )
     if isinstance(text, str) == isinstance(text, Mapping):
         raise DataError(f"cannot explain a {type(text).__name__}", "give one text, or a dict of the columns of one row")
     read = asked.read(folder, model, [text], "predict")
     (example,) = model.task.arrange(read, model.inventory, "predict")
+    return explain_example(model, example, target)
+
+
+def explain_example(model: Model, example: Example, target: str | None) -> Explanation | Explanations:
+    """The same of an example as the task arranged it, by a head that explains itself."""
     (prediction,) = model.predict([example])
-    answers = head.explained(example, prediction, target)
+    answers = model.head.explained(example, prediction, target)
     if isinstance(answers, Explained):
-        return _explanation(folder.name, model, example.inputs, answers)
-    parts = tuple(_explanation(folder.name, model, example.inputs, each) for each in answers[:MOST_ANSWERS])
-    if target is not None:
-        return parts[0]
-    return Explanations(folder.name, parts, tuple(_left_out(len(answers))))
+        return _explanation(model, example.inputs, answers)
+    parts = tuple(_explanation(model, example.inputs, each) for each in answers[:MOST_ANSWERS])
+    return Explanations(model.folder.name, parts, tuple(_left_out(len(answers)))) if target is None else parts[0]
 
 
 def _left_out(answers: int) -> list[str]:
@@ -64,7 +66,7 @@ def _left_out(answers: int) -> list[str]:
     return [f"{more} more were found; name one as target to have it explained"] if more > 0 else []
 
 
-def _explanation(run: str, model: Model, inputs: Mapping[str, Any], explained: Explained) -> Explanation:
+def _explanation(model: Model, inputs: Mapping[str, Any], explained: Explained) -> Explanation:
     filler, shown = _filler(model.head.tokenizer)
     found = _words(explained, inputs)
     masks = [_masks(explained, source, spans) for source, spans in found.items()]
@@ -87,7 +89,7 @@ def _explanation(run: str, model: Model, inputs: Mapping[str, Any], explained: E
         for (source, start, end), part, fall in zip(spans, parts, falls, strict=True)
     )
     return Explanation(
-        run=run,
+        run=model.folder.name,
         target=explained.target,
         probability=explained.probability,
         unit=explained.unit,

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nbtune.errors import ModelError, PluginError
+from nbtune.tasks.head import Batch, Head
 from nbtune.values import Feature
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
-
-    from nbtune.tasks.head import Batch
 
 Place: TypeAlias = tuple[str, int, int]
 """The input that a token comes from (a key of `Example.inputs`), its first character and the one after its last."""
@@ -40,6 +39,17 @@ class Explained:
     score: Callable[[Batch], Tensor]
     unit: str = "log-odds"
     about: Place | None = None
+
+
+def explains(head: Head) -> bool:
+    """Whether the head says what its answers rest on. What a base class says does not count where a class below it
+    changes how a text is read or answered: it would explain something else than the answer."""
+    for kind in type(head).__mro__:
+        if "explained" in vars(kind):
+            return kind is not Head
+        if vars(kind).keys() & {"encode", "outputs", "decode", "predict"}:
+            return False
+    return False
 
 
 def token_places(

@@ -115,7 +115,8 @@ class Head(ABC):
         """What `Run.explain` explains of the prediction for an example: one answer, or, in tasks that may give any
         number of answers a text, a sequence of them. `target` picks one by its name.
 
-        By default, nothing is explained: a head that overrides this can be.
+        By default, nothing is explained. The class that writes `encode`, `outputs`, `decode` or `predict` must answer
+        for itself: what a base class says does not count.
 
         Raises:
             SpecError: there is no such `target`.

@@ -142,7 +142,7 @@ class Attribution:
 
     def _score(self, batch: Batch, vectors: Tensor) -> Tensor:
         with _embedded(self._table, vectors):
-            return self._explained.score(batch)
+            return self._explained.score({**batch})  # it may take what is its own out of it
 
     def _scores(self, features: Sequence[Feature]) -> Iterator[float]:
         """The score of each feature."""
