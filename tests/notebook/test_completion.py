@@ -116,4 +116,4 @@ def test_labels_of_the_run_are_targets(ready: Any, runs_dir: Path) -> None:
     assert complete(ready, '%nbtune explain tickets "my text" --ta') == ['%nbtune explain tickets "my text" --target']
     offered = complete(ready, "%nbtune explain tickets --target ")
     assert set(offered) == {"%nbtune explain tickets --target refund", '%nbtune explain tickets --target "card lost"'}
-    assert complete(ready, "%nbtune explain conll --target re") == []  # a run without a model has none to offer
+    assert not any("refund" in each for each in complete(ready, "%nbtune explain conll --target re"))  # has no model

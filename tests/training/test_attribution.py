@@ -15,7 +15,7 @@ from nbtune.tasks.heads import SequenceHead, log_odds
 from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.pretrained import pretrained
 from nbtune.training.attribution import Attribution
-from nbtune.training.devices import choose_device
+from nbtune.training.devices import Device, choose_device
 from nbtune.training.loop import set_training
 from nbtune.training.shortcuts import pack_predictions
 from nbtune.values import Example, Inventory
@@ -59,6 +59,24 @@ def test_the_packed_forward_gives_the_gradients_of_the_plain_one(tiny_model: str
     np.testing.assert_allclose(packed_gradients.tokens[0], gradients.tokens[0], atol=1e-5)
     np.testing.assert_allclose(packed_falls, falls, atol=1e-5)
     assert abs(gradients.tokens[0]).max() > 1e-3
+
+
+class Padding(Device):
+    """As a GPU wants it: lengths are multiples of 8."""
+
+    pad_multiple = 8  # type: ignore[assignment]
+
+
+def test_padding_changes_nothing(tiny_model: str) -> None:
+    head = head_of(tiny_model)
+    answer = explained(head)
+    masks = words_of(answer)
+    assert len(masks[0]) % 8
+    found = [Attribution(head, device, answer, FILLER) for device in (CPU, Padding(CPU.device, "fp32"))]
+    plain, padded = (attribution.gradients(masks).tokens[0] for attribution in found)
+    np.testing.assert_allclose(padded[: len(plain)], plain, atol=1e-5)
+    assert not padded[len(plain) :].any()
+    np.testing.assert_allclose(*(attribution.occlusion([masks]) for attribution in found), atol=1e-5)
 
 
 def test_integrated_gradients_are_the_integral_of_the_gradients(tiny_model: str) -> None:
