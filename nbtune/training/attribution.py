@@ -6,6 +6,7 @@ and all. Weights are in float32, and nothing is autocast: 8 bits of mantissa can
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,8 +116,6 @@ class Attribution:
             return self._table(ids).detach(), self._table(filled).detach()
 
     def _integrate(self, batch: Batch, text: Tensor, replaced: Tensor, steps: int) -> NDArray[np.float64]:
-        from captum.attr import IntegratedGradients
-
         names = list(batch)
         rows = text.shape[1]
 
@@ -124,7 +123,7 @@ class Attribution:
             return self._score(dict(zip(names, inputs, strict=True)), vectors)
 
         def attribute() -> Tensor:
-            return IntegratedGradients(forward).attribute(  # type: ignore[no-any-return]
+            return _integrated_gradients()(forward).attribute(  # type: ignore[no-any-return]
                 text,
                 baselines=replaced,
                 additional_forward_args=tuple(batch[name] for name in names),
@@ -173,6 +172,18 @@ class Attribution:
                     raise
             self._at_once //= 2
             memory.release()
+
+
+def _integrated_gradients() -> Any:
+    """captum's class. On its way in it imports matplotlib, which tells of its caches on stderr."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        from captum.attr import IntegratedGradients
+    finally:
+        logger.setLevel(level)
+    return IntegratedGradients
 
 
 @contextmanager
