@@ -4,7 +4,7 @@
 
 A model is fine-tuned on SST-2 (or a run of that name is opened). From each of some texts of the test part a fifth of
 the words is deleted: those that speak most for the predicted label by integrated gradients, by occlusion, and words
-drawn at random; what counts is by how much the probability of that label falls. Both methods mask words, one by steps
+drawn at random; what counts is by how much the probability of that label falls. Both methods blank words, one by steps
 and one at once, and neither deletes any, so neither is asked about its own doing.
 """
 

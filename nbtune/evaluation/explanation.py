@@ -20,7 +20,7 @@ ALIKE, PARTLY = 0.7, 0.4
 class Word:
     """A word, its characters [start, end) in `source` (a key of the example's inputs), and its part of the score.
 
-    `gradients` is by integrated gradients, `occlusion` by masking the word alone (NaN where that was not tried);
+    `gradients` is by integrated gradients, `occlusion` by blanking the word alone (NaN where that was not tried);
     above 0 speaks for the target, below 0 against it.
     """
 
@@ -37,7 +37,7 @@ class Explanation:
     """What `Run.explain` gives for one answer of a model: `target`, which has `probability` (None: it has none).
 
     `score` is the model's score for the target (in `unit`), and `baseline` that of the same text with every word
-    masked: what the words' gradients add up to is the difference. `steps` is how many were taken from one to the other.
+    blanked: the words' gradients add up to the difference. `steps` is how many were taken from one to the other.
     """
 
     run: str

@@ -86,7 +86,7 @@ def _html(part: Explanation) -> Iterator[drawing.Markup]:
     yield drawing.join(drawing.callout(note) for note in part.notes)
     rows = drawing.table(*_table(part), align=["left", "right", "right"])
     sentences = (drawing.tag("div", sentence, css="nbtune-soft") for sentence in part.sentences())
-    yield drawing.fold("by masking one word at a time", *_shaded(part, "occlusion"), shown=doubtful)
+    yield drawing.fold("by blanking one word at a time", *_shaded(part, "occlusion"), shown=doubtful)
     yield drawing.fold("the words in numbers", *sentences, rows)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_ANSWERS = 10
 """Labels or entities of one text that are explained unless one is named."""
 MOST_OCCLUDED = 200
-"""Words that are masked one by one; a pass through the model each."""
+"""Words that are blanked one by one; a pass through the model each."""
 
 
 def explain(
@@ -132,10 +132,10 @@ def _masks(explained: Explained, source: str, words: Sequence[Span]) -> list[lis
 
 
 def _filler(tokenizer: PreTrainedTokenizerBase) -> tuple[int, str]:
-    """The token that stands for "some word", and how it is written: the mask a model was trained with, else padding."""
-    for name in ("mask_token", "pad_token", "unk_token", "eos_token"):
+    """The token that stands for nothing, and how it is written: padding, unless it is there to end a text as well."""
+    for name in ("pad_token", "mask_token", "unk_token", "eos_token"):
         token = getattr(tokenizer, name, None)
-        if token is not None:
+        if token is not None and (name != "pad_token" or token != tokenizer.eos_token):
             return int(getattr(tokenizer, f"{name}_id")), str(token)
     return 0, str(tokenizer.convert_ids_to_tokens(0))
 

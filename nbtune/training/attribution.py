@@ -60,7 +60,7 @@ class Attributed:
 
 
 class Attribution:
-    """Explains one answer of a head. `filler` is the token that stands for "some word"."""
+    """Explains one answer of a head. `filler` is the token that stands for nothing."""
 
     def __init__(self, head: Head, device: Device, explained: Explained, filler: int) -> None:
         self._head = head
@@ -93,11 +93,12 @@ class Attribution:
     def occlusion(self, replaced: Sequence[Sequence[Replaced]]) -> NDArray[np.float64]:
         """By how much the score falls with each of several replacements (Zeiler and Fergus, 2014); a mask a feature
         for each. Features of which nothing is replaced are not run again."""
-        alone = np.array([float(value) for value in self._scores(list(self._features))])
+        untouched = [(feature, np.zeros(0, dtype=np.bool_)) for feature in self._features]
+        alone = list(self._scores(untouched))
         rows = [
             (place, which) for place, masks in enumerate(replaced) for which, mask in enumerate(masks) if mask.any()
         ]
-        changed = [self._without(self._features[which], replaced[place][which]) for place, which in rows]
+        changed = [(self._features[which], replaced[place][which]) for place, which in rows]
         falls = np.zeros(len(replaced))
         for (place, which), value in zip(rows, self._scores(changed), strict=True):
             falls[place] += alone[which] - value
@@ -109,11 +110,15 @@ class Attribution:
 
     def _ends(self, batch: Batch, mask: Replaced) -> tuple[Tensor, Tensor]:
         """The embeddings of the text and of the text with tokens replaced, [1, tokens, width]."""
-        ids = batch["input_ids"]
-        filled = ids.clone()
-        filled[0, np.flatnonzero(mask)] = self._filler
+        return self._vectors(batch, [mask[:0]]), self._vectors(batch, [mask])
+
+    def _vectors(self, batch: Batch, masks: Sequence[Replaced]) -> Tensor:
+        """The embeddings of a batch with tokens of each row replaced."""
+        ids = batch["input_ids"].clone()
+        for row, mask in enumerate(masks):
+            ids[row, np.flatnonzero(mask)] = self._filler
         with torch.no_grad():
-            return self._table(ids).detach(), self._table(filled).detach()
+            return self._table(ids).detach()  # type: ignore[no-any-return]
 
     def _integrate(self, batch: Batch, text: Tensor, replaced: Tensor, steps: int) -> NDArray[np.float64]:
         names = list(batch)
@@ -132,7 +137,7 @@ class Attribution:
                 internal_batch_size=max(1, self._at_once // rows),
             )
 
-        parts: NDArray[np.float64] = self._fitting(attribute)[0].sum(-1).double().cpu().numpy()
+        parts: NDArray[np.float64] = self._fitting(attribute)[0].sum(-1).cpu().double().numpy()
         return parts
 
     def _score_at(self, batch: Batch, vectors: Tensor) -> float:
@@ -143,24 +148,22 @@ class Attribution:
         with _embedded(self._table, vectors):
             return self._explained.score({**batch})  # it may take what is its own out of it
 
-    def _scores(self, features: Sequence[Feature]) -> Iterator[float]:
-        """The score of each feature."""
+    def _scores(self, rows: Sequence[tuple[Feature, Replaced]]) -> Iterator[float]:
+        """The score of each feature with tokens replaced."""
+        longest = max(len(feature["input_ids"]) for feature in self._features)
         place = 0
-        while place < len(features):
-            longest = max(len(feature["input_ids"]) for feature in self._features)
+        while place < len(rows):
 
-            def run(start: int = place, longest: int = longest) -> NDArray[Any]:
-                chunk = features[start : start + max(1, self._at_once // longest)]
+            def run(start: int = place) -> NDArray[np.float64]:
+                features, masks = zip(*rows[start : start + max(1, self._at_once // longest)], strict=True)
+                batch = self._device.send(collate(features, self._head, self._device))
                 with torch.no_grad():
-                    batch = self._device.send(collate(chunk, self._head, self._device))
-                    return self._explained.score(batch).double().cpu().numpy()
+                    scores = self._score(batch, self._vectors(batch, masks))
+                return scores.cpu().double().numpy()
 
             values = self._fitting(run)
             place += len(values)
             yield from values
-
-    def _without(self, feature: Feature, mask: Replaced) -> Feature:
-        return {**feature, "input_ids": np.where(mask, self._filler, np.asarray(feature["input_ids"]))}
 
     def _fitting(self, work: Callable[[], _Result]) -> _Result:
         """What `work` gives, done in smaller pieces where memory runs out."""
