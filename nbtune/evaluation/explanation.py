@@ -72,6 +72,15 @@ class Explanation:
 
         return float(spearmanr(first, second).statistic)
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the methods rank the words differently, and do not even put the same one first."""
+        return self.agreement < PARTLY and self._first_by_occlusion() is not self.top(1)[0]
+
+    def _first_by_occlusion(self) -> Word:
+        tried = (word for word in self.words if not math.isnan(word.occlusion))
+        return max(tried, key=lambda word: abs(word.occlusion))
+
     def top(self, count: int = 10) -> list[Word]:
         """The words with the largest part of the score, for or against."""
         return sorted(self.words, key=lambda word: -abs(word.gradients))[:count]
@@ -92,7 +101,7 @@ class Explanation:
                 f"the gradients miss {self.completeness:.0%} of the difference they should add up to, after "
                 f"{self.steps} steps: take them as rough"
             )
-        if self.agreement < PARTLY:
+        if self.is_doubtful:
             yield (
                 f"the two methods rank the words differently (rank correlation {self.agreement:.2f}): the words work "
                 "together, and single numbers say little"
@@ -107,6 +116,11 @@ class Explanation:
         if self.agreement >= PARTLY:
             how = "agree" if self.agreement >= ALIKE else "agree in part"
             yield f"integrated gradients and occlusion {how} (rank correlation {self.agreement:.2f})"
+        elif self.agreement < PARTLY and not self.is_doubtful:
+            yield (
+                "integrated gradients and occlusion put the same word first and differ in the order of the others "
+                f"(rank correlation {self.agreement:.2f})"
+            )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return _bundle([self])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nbtune import drawing
-from nbtune.evaluation.explanation import PARTLY, Explanation, Word
+from nbtune.evaluation.explanation import Explanation, Word
 from nbtune.evaluation.rendering import markdown_safe
 
 Method = Literal["gradients", "occlusion"]
@@ -81,12 +81,11 @@ def text(parts: Sequence[Explanation], notes: Sequence[str]) -> str:
 def _html(part: Explanation) -> Iterator[drawing.Markup]:
     yield drawing.tag("div", _title(part), css="nbtune-title")
     yield from _shaded(part, "gradients")
-    doubtful = part.agreement < PARTLY
     yield drawing.join(drawing.callout(sentence, tone="warning") for sentence in part.warnings())
     yield drawing.join(drawing.callout(note) for note in part.notes)
     rows = drawing.table(*_table(part), align=["left", "right", "right"])
     sentences = (drawing.tag("div", sentence, css="nbtune-soft") for sentence in part.sentences())
-    yield drawing.fold("by blanking one word at a time", *_shaded(part, "occlusion"), shown=doubtful)
+    yield drawing.fold("by blanking one word at a time", *_shaded(part, "occlusion"), shown=part.is_doubtful)
     yield drawing.fold("the words in numbers", *sentences, rows)
 
 

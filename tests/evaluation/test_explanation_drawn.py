@@ -114,11 +114,15 @@ def test_long_texts_show_where_the_most_is() -> None:
 
 
 def test_methods_that_disagree_are_called_that_and_both_are_shown() -> None:
-    parts = {place: (float(place), float(-place)) for place in range(5)}
+    parts = {place: (place + 1.0, 5.0 - place) for place in range(5)}
     shown = explanation("a b c d e", parts=parts)
     assert shown.agreement == pytest.approx(-1)
     assert "rank the words differently" in seen(shown).text
     assert "<details open>" in shown._repr_mimebundle_()["text/html"]
+    one = explanation("a b Rome d e", parts={**parts, 2: (9.0, 8.0)})  # where but one word counts, the rest is noise
+    assert one.agreement < 0.4
+    assert "put the same word first" in repr(one)
+    assert "<details open>" not in one._repr_mimebundle_()["text/html"]
     alike = explanation("a b c d e", parts={place: (float(place), place * 2.0) for place in range(5)})
     assert alike.agreement == pytest.approx(1)
     assert "<details open>" not in alike._repr_mimebundle_()["text/html"]
