@@ -115,6 +115,17 @@ VERBS: dict[str, Command] = {
             examples="%nbtune mistakes conll\nfound = %nbtune mistakes conll --folds 5",
         ),
         Command(
+            "nbtune explain",
+            "The words that a prediction rests on, for and against, by two methods.",
+            words=(Word("run", "run"),),
+            options=(
+                Option("target", "a label, or an entity by its text or type; by default, the answer", "LABEL", "label"),
+            ),
+            texts='"text"',
+            examples='%nbtune explain reviews "Slow, but what an ending"\n'
+            '%nbtune explain conll "Angela Merkel flew to Rome" --target Rome',
+        ),
+        Command(
             "nbtune inspect",
             "Look at data before training: columns, rows, labels, lengths, problems.",
             words=(Word("data", "data"),),

@@ -218,6 +218,15 @@ class Nbtune(Magics):
         with self._counting("judged" if folds is None else "trained step", typed) as told:
             return run.mistakes(folds, ranking=ranking, progress=told, **given)
 
+    def _explain(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        if len(typed.texts) != 1:
+            raise SpecError(
+                f"%nbtune explain takes one text, not {len(typed.texts)}",
+                "write it in quotes; run.explain takes a pair as a dict",
+            )
+        return run.explain(typed.texts[0], target=typed.get("target"))
+
     def _inspect(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook.inspection import inspect
 

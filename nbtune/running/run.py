@@ -20,6 +20,7 @@ from nbtune.values import Part
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nbtune.evaluation.explanation import Explanation, Explanations
     from nbtune.evaluation.report import Report
     from nbtune.running.calibrating import Calibrated
     from nbtune.running.model import Model, Progress
@@ -257,6 +258,20 @@ class Run(Labelling):
         arranged = model.task.arrange(examples, model.inventory, "predict")
         drawn = (model.task.render(e, p) for e, p in zip(arranged, model.predict(arranged), strict=True))
         return [html for html in drawn if html is not None]
+
+    def explain(self, text: str | Mapping[str, Any], *, target: str | None = None) -> Explanation | Explanations:
+        """The words that the prediction for a text (or a dict of a row's columns) rests on, for and against.
+
+        `target` picks the answer: a label, or an entity by its text or type; by default the model's own. Tasks that may
+        give any number of answers give `Explanations`, one for each, where none is picked.
+
+        Raises:
+            RunError: the task does not explain its predictions.
+            SpecError: there is no such `target`.
+        """
+        from nbtune.running.explaining import explain
+
+        return explain(self._folder, self._model(), text, target)
 
     def resume(self, **further: Any) -> Run:
         """Go on from the newest checkpoint of a run that was stopped or cut off; takes what

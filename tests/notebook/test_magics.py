@@ -51,6 +51,17 @@ def error(shell: Any, source: str) -> BaseException:
 # --- the whole way
 
 
+def test_a_prediction_is_explained_as_in_python(ready: Any, tiny_model: str) -> None:
+    run = cell(ready, f"%finetune classification --data reviews --name why --model {tiny_model} {SETTINGS} --quiet")
+    shown = cell(ready, '%nbtune explain why "a superb film"')
+    assert shown.to_frame().equals(run.explain("a superb film").to_frame())
+    against = cell(ready, 'found = %nbtune explain why "a superb film" --target bad\nfound')
+    assert against.target == "bad"
+    assert "takes one text, not 0" in str(error(ready, "%nbtune explain why"))
+    assert "takes one text, not 2" in str(error(ready, '%nbtune explain why "a" "b"'))
+    assert isinstance(error(ready, '%nbtune explain why "a film" --target bod'), SpecError)
+
+
 def test_a_cell_fine_tunes_evaluates_and_predicts(ready: Any, published: Any, tiny_model: str) -> None:
     run = cell(
         ready,
