@@ -83,16 +83,25 @@ def read(
     """
     from nbtune.data.prepare import read_for_scoring
 
+    spec = folder.spec()
     return read_for_scoring(
         model.task,
         data,
         part=part,
-        columns={**folder.spec().columns, **(columns or {})},
+        columns={**spec.columns, **(columns or {})},
         like=_trained_columns(folder),
         inventory=model.inventory,
         namespace=namespace,
         bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
+        fix=spec.fix,
     )
+
+
+def remarks(folder: RunFolder) -> tuple[str, ...]:
+    """What is done to data that is scored, beyond reading it."""
+    if "normalise_text" not in folder.spec().fix:
+        return ()
+    return ("texts were normalised as in training (fix = ['normalise_text']); no row was dropped or relabelled",)
 
 
 def described(data: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nbtune.evaluation import rendering
 from nbtune.evaluation.report import Report
 from nbtune.running.folder import now
@@ -15,11 +17,13 @@ run.predict(["a text"])
 ```"""
 
 
-def model_card(name: str, spec: RunSpec, data: str, report: Report) -> str:
-    """Markdown for the run's README.md."""
+def model_card(name: str, spec: RunSpec, data: str, report: Report, fixes: Iterable[object] = ()) -> str:
+    """Markdown for the run's README.md; `fixes` says what was changed in the data."""
+    changes = "".join(f"\n- {fixed}" for fixed in fixes)
     parts = [
         f"# {name}",
         f"A `{spec.task}` model, fine-tuned with nbtune from `{spec.model}` on {now()[:10]}. Training data: {data}.",
+        *([f"Changed in the data before training:\n{changes}"] if changes else []),
         "## Scores",
         rendering.markdown(report).rstrip(),
         "## Use",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control, Stop
@@ -206,6 +207,7 @@ def _begin(plan: Plan) -> None:
                 "source": prepared.data,
                 "split": prepared.made_split,
                 "columns": dict(prepared.columns.names),
+                "fixes": [asdict(fixed) for fixed in prepared.fixes],
                 "parts": snapshot.write_examples(folder.path, prepared.raw),
                 "base": identity.base_digest(plan.base),
             }
@@ -264,6 +266,7 @@ def _prepare(
         validation_fraction=spec.validation_fraction,
         test_fraction=spec.test_fraction,
         seed=spec.seed,
+        fix=spec.fix,
         namespace=namespace,
     )
 
