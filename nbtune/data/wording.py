@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from nbtune.data.findings import called, finding_on, rows_in_words, s
 from nbtune.tasks.task import Task
-from nbtune.values import Example, Finding, Part
+from nbtune.values import Example, Finding, Part, Severity
+
+if TYPE_CHECKING:
+    import ftfy
 
 _LETTERS_READ = 300
 """Characters by which the script of a text is told."""
@@ -112,7 +116,7 @@ def _kinds(text: str) -> Iterator[str]:
 
 
 _CLEAN = "take it out before training, unless new texts will hold it too"
-_KINDS: dict[str, tuple[str, tuple[str, str], str, str]] = {
+_KINDS: Mapping[str, tuple[Severity, tuple[str, str], str, str]] = {
     "garbled": (
         "warning",
         ("was read in a wrong encoding, such as Ã© for é", "were read in a wrong encoding, such as Ã© for é"),
@@ -156,7 +160,7 @@ def _fixed(text: str) -> str:
 
 
 @cache
-def _config() -> "ftfy.TextFixerConfig":  # noqa: F821, UP037
+def _config() -> ftfy.TextFixerConfig:
     import ftfy
 
     return ftfy.TextFixerConfig(

@@ -137,7 +137,7 @@ def _found_again(
     begun = any(isinstance(event, PreparedEvent) for event in folder.events())
     if not begun:
         folder.event_log.cut(0)
-    return _plan(spec, configured, base, _recipe(spec, base), prepared, folder, control, resume=begun)
+    return _plan(spec, configured, base, recipe_of(spec, base), prepared, folder, control, resume=begun)
 
 
 @contextlib.contextmanager
@@ -173,7 +173,7 @@ def _checked(
     with interrupts.at_once(control):
         base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
         tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
-        recipe = _recipe(spec, base)
+        recipe = recipe_of(spec, base)
         _refuse_taken(spec.name, overwrite)
         tell(watchers, Preparing(stage="reading the data", done=0, total=1))
         prepared = _prepare(spec, configured, spec.columns, namespace, **sources)
@@ -234,7 +234,7 @@ def _plan(
     return Plan(spec, task, base, recipe, prepared, folder, control, resume)
 
 
-def _recipe(spec: RunSpec, base: Pretrained) -> Recipe:
+def recipe_of(spec: RunSpec, base: Pretrained) -> Recipe:
     longest = base.longest
     if spec.max_length is not None and spec.max_length > longest:
         raise SpecError(
