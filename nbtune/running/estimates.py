@@ -42,10 +42,10 @@ from nbtune.training.randomness import random_state, seed_generators, set_random
 from nbtune.values import Example
 
 _QUANTILES = 12
-_STEPPING = 8.0
+_STEPPING = 5.0
 """Seconds of steps after which no further one is measured, once there are `_LEAST`."""
 _LEAST = 3
-_ENCODING = 6.0
+_ENCODING = 4.0
 """Seconds that encoding all training examples may take; beyond it, as many as that allows stand for the rest."""
 _ANSWERED = (32, 256)
 """Validation examples answered to tell what an evaluation costs at all, and for each."""
