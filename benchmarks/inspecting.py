@@ -4,9 +4,9 @@
 
 The rows are made of words drawn as often as words are (Zipf's law); a tenth are for validation and a tenth for test.
 Planted are exact and near duplicates (a letter changed, a sign added), test rows that are in training exactly or
-nearly, texts with two labels, broken encodings, markup, rows in another script, and tags that break BIO. Recall is the share of
-planted rows that a finding of their kind names; false alarms are the rows it names that were not planted. A planted
-near duplicate of a short text may be less alike than the 0.8 from which near duplicates are told.
+nearly, texts with two labels, broken encodings, markup, rows in another script, and tags that break BIO. Recall is the
+share of planted rows that a finding of their kind names; false alarms are the rows it names that were not planted. A
+planted near duplicate of a short text may be less alike than the 0.8 from which near duplicates are told.
 """
 
 from __future__ import annotations

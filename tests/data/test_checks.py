@@ -7,7 +7,7 @@ import pytest
 from nbtune.data.checks import check, refuse
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
-from nbtune.values import Example, Finding, Part
+from nbtune.values import Column, Example, Finding, Part
 
 
 def examples(*pairs: tuple[str, str]) -> list[Example]:
@@ -116,3 +116,25 @@ def test_a_task_without_labels_is_left_alone(toy_class: type[Task]) -> None:
             return ()
 
     assert found(Numbers(), train=many(a=3), validation=examples(("x", "y"))) == ()
+
+
+def test_slow_checks_of_large_data_are_left_out_before_a_training_and_that_is_said(
+    toy: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbtune.data.checks.QUICK", 30)
+    parts = {"train": [*many(a=20, b=20), *examples(("a sentence that is long enough", "a"))]}
+    parts["train"] += examples(("a sentence that is long enough!", "a"))
+    inventory = toy.inventory(parts["train"])
+    (note,) = check(toy, parts, inventory)  # type: ignore[arg-type]
+    assert note.message == "not looked at, because 42 examples take a while: near duplicates"
+    (thorough,) = check(toy, parts, inventory, thorough=True)  # type: ignore[arg-type]
+    assert thorough.message.startswith("1 training example is almost the same as an earlier one")
+
+
+def test_rows_told_apart_by_ids_have_no_near_duplicates(toy_class: type[Task]) -> None:
+    class Interactions(toy_class):
+        columns = (Column("text", "text"), Column("label", "label", target=True), Column("user", "id"))
+
+    alike = examples(("the same item, seen by one", "a"), ("the same item, seen by one!", "b"))
+    assert found(Interactions(), train=[*many(a=9, b=9), *alike]) == ()
+    assert len(found(toy_class(), train=[*many(a=9, b=9), *alike])) == 1
