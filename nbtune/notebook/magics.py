@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
@@ -14,20 +13,17 @@ from traitlets import Enum, Float, Unicode, observe
 
 from nbtune.errors import Interrupted, SpecError, did_you_mean
 from nbtune.events import Event
-from nbtune.notebook.arguments import Arguments, Command, parse, whole_number
+from nbtune.notebook.arguments import Arguments, Command, parse
 from nbtune.notebook.commands import EVALUATE, FINETUNE, NBTUNE, PREDICT, VERBS
-from nbtune.notebook.counting import Told, counting
 from nbtune.notebook.faults import Faults
-from nbtune.notebook.memory import free
-from nbtune.notebook.overview import help_picture, predictions_picture, sentence, tasks_picture, welcome
-from nbtune.notebook.progress import Display, RunDisplay, display_for, is_terminal, run_picture
+from nbtune.notebook.overview import help_picture, predictions_picture, welcome
+from nbtune.notebook.progress import Display, RunDisplay, display_for, is_terminal
 from nbtune.notebook.settings import merged, parse_body
 from nbtune.notebook.shown import DrawnAs
-from nbtune.notebook.state import RunState
 from nbtune.notebook.variables import from_variables
+from nbtune.notebook.verbs import Namespace, Verbs, load_run
 from nbtune.running.memory import give_back
 
-Namespace = Mapping[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 _RUNS_DIR = "NBTUNE_RUNS_DIR"
 _DRAWN = 20
@@ -45,7 +41,7 @@ def documented(command: Command) -> Callable[[Method], Method]:
 
 
 @magics_class
-class Nbtune(Magics):
+class Nbtune(Magics, Verbs):
     """Fine-tune language models in this notebook."""
 
     display: Any = Enum(
@@ -124,7 +120,7 @@ class Nbtune(Magics):
             if part in settings:
                 settings[part] = from_variables(settings[part], names)
         if resumed is not None:
-            past = _load(resumed, names)
+            past = load_run(resumed, names)
             given = {"task": typed.get("task"), "namespace": names, "background": background, **settings}
             return self._watched(typed, lambda watchers: past.resume(watchers=watchers, **given), past.events())
         if "task" not in typed.values:
@@ -161,7 +157,7 @@ class Nbtune(Magics):
 
     def _evaluate(self, typed: Arguments, names: Namespace) -> Any:
         data = typed.get("data")
-        run = _load(typed.values["run"], names)
+        run = load_run(typed.values["run"], names)
         source = from_variables(data, names) if data is not None else None
         by = [name.strip() for name in (typed.get("by") or "").split(",") if name.strip()]
         with self._counting("scored", typed) as told:
@@ -169,7 +165,7 @@ class Nbtune(Magics):
             return run.evaluate(source, namespace=names, progress=told, **chosen)
 
     def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
-        run = _load(typed.values["run"], names)
+        run = load_run(typed.values["run"], names)
         texts = [*typed.texts, *(line.strip() for line in body.splitlines() if line.strip())]
         data = typed.get("data")
         if (data is None) == (not texts):
@@ -186,91 +182,6 @@ class Nbtune(Magics):
         if drawn or is_terminal(self.shell):
             self._drawn.draw_as(answers, predictions_picture(drawn, answers))
         return answers
-
-    def _counting(self, verb: str, typed: Arguments) -> AbstractContextManager[Told]:
-        return counting(verb, terminal=is_terminal(self.shell), refresh=self.refresh, silent=typed.silent)
-
-    def _tasks(self, typed: Arguments, names: Namespace) -> Any:
-        return tasks_picture()
-
-    def _runs(self, typed: Arguments, names: Namespace) -> Any:
-        from nbtune.running.catalog import runs
-
-        return runs()
-
-    def _show(self, typed: Arguments, names: Namespace) -> Any:
-        run = _load(typed.values["run"], names)
-        return run_picture(RunState.of(run.events()), folder=str(run.folder), report=run.report)
-
-    def _compare(self, typed: Arguments, names: Namespace) -> Any:
-        from nbtune.running.comparing import compare
-
-        chosen = [typed.values["run"], typed.values["other"], *(name for text in typed.texts for name in text.split())]
-        runs, data = [_load(name, names) for name in chosen], typed.get("data")
-        source = from_variables(data, names) if data is not None else None
-        with self._counting("answered", typed) as told:
-            return compare(runs, data=source, namespace=names, precision=typed.get("precision"), progress=told)
-
-    def _mistakes(self, typed: Arguments, names: Namespace) -> Any:
-        run, folds = _load(typed.values["run"], names), whole_number(typed, "folds")
-        given = {name: typed.get(name) for name in ("part", "corrections")}
-        ranking = typed.get("ranking") or "self_confidence"
-        with self._counting("judged" if folds is None else "trained step", typed) as told:
-            return run.mistakes(folds, ranking=ranking, progress=told, **given)
-
-    def _explain(self, typed: Arguments, names: Namespace) -> Any:
-        run = _load(typed.values["run"], names)
-        if len(typed.texts) != 1:
-            raise SpecError(
-                f"%nbtune explain takes one text, not {len(typed.texts)}",
-                "write it in quotes; run.explain takes a pair as a dict",
-            )
-        return run.explain(typed.texts[0], target=typed.get("target"))
-
-    def _inspect(self, typed: Arguments, names: Namespace) -> Any:
-        from nbtune.notebook.inspection import inspect
-
-        task = typed.get("task")
-        if task is None:
-            raise SpecError("%nbtune inspect needs a task", "add --task, such as --task ner; %nbtune tasks lists them")
-        parts = {part: from_variables(typed.values[part], names) for part in ("validation", "test") if typed.get(part)}
-        data = from_variables(typed.values["data"], names)
-        options = merged(
-            ("as an option", {"model": typed.values.get("model", "minilm-l6")}), ("on the line", typed.settings)
-        )
-        return inspect(task, data, namespace=names, **parts, **options)
-
-    def _calibrate(self, typed: Arguments, names: Namespace) -> Any:
-        return sentence(_load(typed.values["run"], names).calibrate().in_words())
-
-    def _free(self, typed: Arguments, names: Namespace) -> Any:
-        return sentence(free(typed.get("run")))
-
-    def _pause(self, typed: Arguments, names: Namespace) -> Any:
-        run = _load(typed.values["run"], names)
-        run.control.pause()
-        return sentence(f"{run.name} waits after its current step; %nbtune resume {run.name} lets it go on")
-
-    def _resume(self, typed: Arguments, names: Namespace) -> Any:
-        run = _load(typed.values["run"], names)
-        run.control.resume()
-        return sentence(f"{run.name} goes on")
-
-    def _stop(self, typed: Arguments, names: Namespace) -> Any:
-        run = _load(typed.values["run"], names)
-        run.control.stop()
-        return sentence(f"{run.name} ends after its current step, and its model is kept")
-
-    def _doctor(self, typed: Arguments, names: Namespace) -> Any:
-        from nbtune.notebook import doctor
-
-        return doctor.picture(doctor.examine())
-
-    def _why(self, typed: Arguments, names: Namespace) -> Any:
-        fault = self._faults.last()
-        if fault is None:
-            return sentence("no error has been shown in this session")
-        return fault.picture(unfolded="traceback" in typed.switches)
 
     # --- the same for all of them
 
@@ -305,15 +216,6 @@ class Nbtune(Magics):
 
     def _names(self, local_ns: Namespace | None) -> Namespace:
         return ChainMap(dict(local_ns or {}), self.shell.user_ns)  # type: ignore[union-attr]
-
-
-def _load(name: str, names: Namespace) -> Any:
-    """A run by its name, or by the variable that holds it."""
-    from nbtune.running.catalog import load
-    from nbtune.running.run import Run
-
-    held = names.get(name)
-    return held if isinstance(held, Run) else load(name)
 
 
 def _task_list() -> str:

@@ -15,21 +15,20 @@ from nbtune.running import asked, background, opened
 from nbtune.running.folder import RunFolder
 from nbtune.running.labelling import Labelling
 from nbtune.running.spec import RunSpec
+from nbtune.running.trusting import Trusting
 from nbtune.values import Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbtune.evaluation.explanation import Explanation, Explanations
     from nbtune.evaluation.report import Report
-    from nbtune.running.calibrating import Calibrated
     from nbtune.running.model import Model, Progress
 
 STREAMED = 2000
 """Rows of a stream that are predicted together."""
 
 
-class Run(Labelling):
+class Run(Labelling, Trusting):
     """A fine-tuning on disk. Light: it holds a path and no model, so `Out[]` may keep it."""
 
     def __init__(
@@ -241,17 +240,6 @@ class Run(Labelling):
             table = self.predict(chunk, columns=columns, precision=precision)
             yield from ({str(key): value for key, value in row.items()} for row in table.to_dict("records"))
 
-    def calibrate(self) -> Calibrated:
-        """Fit a temperature on the validation data the run kept, so that confidences tell how often the model is right.
-        It changes no answer but those that thresholds decide; it is saved with the model, and tells what it changed.
-
-        Raises:
-            RunError: the run kept no validation data, or its answers are no labels with probabilities.
-        """
-        from nbtune.running.calibrating import calibrate_run
-
-        return calibrate_run(self._folder, self._model())
-
     def render(self, data: Any) -> list[str]:
         """The HTML of each prediction where the task draws one; safe to show."""
         model = self._model()
@@ -259,20 +247,6 @@ class Run(Labelling):
         arranged = model.task.arrange(examples, model.inventory, "predict")
         drawn = (model.task.render(e, p) for e, p in zip(arranged, model.predict(arranged), strict=True))
         return [html for html in drawn if html is not None]
-
-    def explain(self, text: str | Mapping[str, Any], *, target: str | None = None) -> Explanation | Explanations:
-        """The words that the prediction for a text (or a dict of a row's columns) rests on, for and against.
-
-        `target` picks the answer: a label, or an entity by its text or type; by default the model's own. Tasks that may
-        give any number of answers give `Explanations`, one for each, where none is picked.
-
-        Raises:
-            RunError: the task does not explain its predictions.
-            SpecError: there is no such `target`.
-        """
-        from nbtune.running.explaining import explain
-
-        return explain(self._folder, self._model(), text, target)
 
     def resume(self, **further: Any) -> Run:
         """Go on from the newest checkpoint of a run that was stopped or cut off; takes what
