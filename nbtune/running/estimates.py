@@ -41,9 +41,9 @@ from nbtune.values import Example
 
 _ENCODING = 4.0
 """Seconds that encoding all training examples may take; beyond it, as many as that allows stand for the rest."""
-_ANSWERED = (32, 256)
+_ANSWERED = (16, 96)
 """Validation examples answered to tell what an evaluation costs at all, and for each."""
-_REPORTED = 2000
+_REPORTED = 500
 """Training examples that the baselines learn from to tell what a report costs."""
 _WRITTEN = 64 << 20
 """Bytes written to tell how fast the disk is."""
