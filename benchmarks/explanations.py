@@ -1,6 +1,6 @@
 """Do explanations find what a model goes by? Words are deleted in their order, and the answer is asked again.
 
-    python benchmarks/explanations.py --data PATH [--texts 300] [--rows 4000] [--run NAME]
+    python benchmarks/explanations.py --data PATH [--texts 200] [--rows 4000] [--run NAME]
 
 A model is fine-tuned on SST-2 (or a run of that name is opened). From each of some texts of the test part a fifth of
 the words is deleted: those that speak most for the predicted label by integrated gradients, by occlusion, and words
@@ -33,7 +33,7 @@ LEAST_WORDS = 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
-    parser.add_argument("--texts", type=int, default=300, help="texts that are explained")
+    parser.add_argument("--texts", type=int, default=200, help="texts that are explained")
     parser.add_argument("--rows", type=int, default=4000, help="training rows")
     parser.add_argument("--run", help="a run on this data to explain, in place of training one")
     results.add_into(parser)
