@@ -131,7 +131,7 @@ def _scaled_product(left: Tensor, right: Tensor, scaling: float) -> Tensor:
 
 def _split(rectangle: Tensor, heads: int) -> Tensor:
     """[texts, tokens, width] -> [texts, heads, tokens, width of a head]."""
-    return rectangle.view(*rectangle.shape[:2], heads, -1).transpose(1, 2)
+    return rectangle.view(*rectangle.shape[:2], heads, rectangle.shape[2] // heads).transpose(1, 2)
 
 
 def _stacked(rectangle: Tensor, heads: int) -> Tensor:

@@ -8,21 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from nbtune.data.prepare import Prepared, prepare
 from nbtune.evaluation.comparison import Contender, make_comparison
+from nbtune.evaluation.correcting import Book
+from nbtune.evaluation.explanation import Explanation, Word
+from nbtune.evaluation.mistakes import Heard, make_mistakes
 from nbtune.evaluation.report import Report, Rival, make_report
 from nbtune.notebook.html import findings_list
 from nbtune.notebook.overview import predictions_picture
 from nbtune.running.card import model_card
 from nbtune.running.spec import RunSpec
+from nbtune.tasks.judging import judged
+from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.registry import registry
 from nbtune.tasks.task import Task
 from nbtune.testing.harmless import NASTY, faults
+from nbtune.values import Example, Inventory
 
 SHOWN = {name: nasty for name, nasty in NASTY.items() if name != "half a pair"}
 """A table of pandas cannot hold half of a surrogate pair; tests/drawing has it."""
@@ -119,3 +127,51 @@ def test_what_the_checks_noticed(scene: Scene) -> None:
         {"severity": each.severity, "message": each.message, "remedy": each.remedy} for each in scene.prepared.findings
     ]
     assert faults(findings_list(tuple(findings)), "html") == []
+
+
+@pytest.mark.parametrize("nasty", NASTY.values(), ids=NASTY)
+def test_an_explanation(nasty: str) -> None:
+    text = f"a good {nasty} day"
+    end = len(text) - 4
+    words = (
+        Word("good", 2, 6, 0.5, 0.4),
+        Word(text[7:end], 7, end, 0.9, 0.8),
+        Word("day", len(text) - 3, len(text), -0.4, -0.2),
+    )
+    found = Explanation(
+        run=f"run {nasty}",
+        target=f"label {nasty}",
+        probability=0.9,
+        unit="log-odds",
+        score=1.0,
+        baseline=0.0,
+        words=words,
+        texts={"text": text},
+        steps=16,
+        filler=nasty,
+        notes=(f"a note on {nasty}",),
+    )
+    assert faults(found, also=("blockquote", "em")) == []
+
+
+@pytest.mark.parametrize("nasty", SHOWN.values(), ids=SHOWN)
+def test_likely_mistakes(nasty: str, tmp_path: Path) -> None:
+    labels = (f"a {nasty}", f"b {nasty}")
+    task = registry().task("classification")
+    examples = [Example({"text": f"{nasty if row < 2 else 'a text'} {row}"}, labels[row % 2], row) for row in range(40)]
+    sure = [np.array([0.9, 0.1] if (row % 2 == 0) != (row < 3) else [0.1, 0.9]) for row in range(40)]
+    said = [judged(LabelScores.best(labels, each), one.target) for each, one in zip(sure, examples, strict=True)]
+    heard = Heard("train", examples, said)
+    found = make_mistakes(
+        task,
+        run=f"run {nasty}",
+        judged=f"data {nasty}",
+        heard=heard,
+        own=heard,
+        confident_on=f"data {nasty}",
+        ranking="self_confidence",
+        book=Book(task, Inventory(labels), {"train": examples}, tmp_path / f"corrections {nasty}.jsonl"),
+        notes=[f"a note on {nasty}"],
+    )
+    assert len(found.labels) == 3
+    assert faults(found) == []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nbtune.training.attention import _Attend
+from nbtune.training.attention import LONG, Attention, _Attend
 from nbtune.training.dropout import Masks
-from nbtune.training.packing import Packing
+from nbtune.training.packing import Packing, Part
 
 HEADS, WIDTH = 2, 6
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]).bool()
@@ -42,3 +42,18 @@ def test_the_inputs_are_left_as_they_were() -> None:
     given = (*parts, None, packing, packing, HEADS, 0.7)
     _Attend.apply(*given).sum().backward()  # type: ignore[no-untyped-call]
     assert all(torch.equal(part, old) for part, old in zip(parts, before, strict=True))
+
+
+def test_a_long_text_of_which_nothing_is_read_beside_one_of_which_something_is() -> None:
+    """As where a window of a long text owns no word."""
+    torch.manual_seed(0)
+    packing = Packing.full(2, LONG)
+    wanted = torch.zeros(2, LONG, dtype=torch.bool)
+    wanted[1, :3] = True
+    chosen, asking = packing.subset(wanted)
+    rows = torch.randn(2 * LONG, WIDTH)
+    attention = Attention(HEADS, 0.7, 0.0, Masks(0))
+    whole, some = slice(0, 2 * LONG), slice(0, 3)
+    everything = attention(rows, rows, rows, [Part(whole, whole, packing, packing)])
+    read = attention(rows[chosen], rows, rows, [Part(some, whole, asking, packing)])
+    assert torch.allclose(read, everything[LONG : LONG + 3], atol=1e-6)
