@@ -105,6 +105,7 @@ def test_help_names_every_option_and_shows_examples() -> None:
         "runs",
         "show",
         "compare",
+        "mistakes",
         "inspect",
         "free",
         "pause",
