@@ -25,11 +25,13 @@ from nbtune.events import (
     Started,
     Stepped,
 )
+from nbtune.tasks.explained import Explained, Place, token_places
 from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
 from nbtune.tasks.judging import Claim, Judgement
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
 from nbtune.tasks.reading import tokens_read
+from nbtune.tasks.slices import Slice
 from nbtune.tasks.task import Baseline, Task, TaskOptions
 from nbtune.values import (
     Column,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from nbtune.data.cells import clean_label, clean_number, clean_text, split_labels
     from nbtune.evaluation.baselines import majority, tfidf_logistic
     from nbtune.running.model import Model
-    from nbtune.tasks.heads import SequenceHead, class_weight_tensor
+    from nbtune.tasks.heads import SequenceHead, class_weight_tensor, log_odds
     from nbtune.tasks.label_metrics import LabelScores, joined, label_metrics
     from nbtune.tasks.label_tables import confusion_tables, per_label_table
     from nbtune.tasks.pretrained import Pretrained
@@ -64,6 +66,7 @@ _LAZY = {
     "confusion_tables": "nbtune.tasks.label_tables",
     "joined": "nbtune.tasks.label_metrics",
     "label_metrics": "nbtune.tasks.label_metrics",
+    "log_odds": "nbtune.tasks.heads",
     "majority": "nbtune.evaluation.baselines",
     "number_metrics": "nbtune.tasks.scale_metrics",
     "ordinal_metrics": "nbtune.tasks.scale_metrics",
@@ -92,6 +95,7 @@ __all__ = [
     "Evaluated",
     "Event",
     "Example",
+    "Explained",
     "Feature",
     "Finding",
     "Floats",
@@ -108,6 +112,7 @@ __all__ = [
     "Noted",
     "Part",
     "Paused",
+    "Place",
     "PluginError",
     "Prepared",
     "Preparing",
@@ -118,6 +123,7 @@ __all__ = [
     "RunError",
     "Saved",
     "SequenceHead",
+    "Slice",
     "SpecError",
     "Started",
     "Stepped",
@@ -135,6 +141,7 @@ __all__ = [
     "hookimpl",
     "joined",
     "label_metrics",
+    "log_odds",
     "majority",
     "mean",
     "number_metrics",
@@ -143,5 +150,6 @@ __all__ = [
     "ratio",
     "split_labels",
     "tfidf_logistic",
+    "token_places",
     "tokens_read",
 ]

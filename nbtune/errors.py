@@ -9,6 +9,11 @@ import traceback
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
+from nbtune.drawing.text import visible
+
+_MOST = 4000
+"""Characters of a message. It quotes data, which may be long and may hold what a terminal obeys."""
+
 
 class NbtuneError(Exception):
     """A fault the user can act on: what is wrong, and what to do about it.
@@ -18,9 +23,8 @@ class NbtuneError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = visible(message, _MOST), visible(hint, _MOST)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -62,9 +66,8 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = visible(message, _MOST), visible(hint, _MOST)
+        super().__init__(self.message)
 
     def _render_traceback_(self) -> list[str]:
         """IPython calls this in place of its own traceback."""

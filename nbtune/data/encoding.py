@@ -113,6 +113,7 @@ def pad(features: Sequence[Feature], padding: Mapping[str, int], multiple: int =
     `padding` gives the filler of each ragged key. Token keys of other names keep their own longest.
     """
     batch: dict[str, NDArray[Any]] = {}
+    tokens = [[len(feature[key]) for feature in features] for key in features[0] if key.endswith(TOKENS)]
     for key, first in features[0].items():
         values = [feature[key] for feature in features]
         if np.ndim(first) == 0:
@@ -120,7 +121,9 @@ def pad(features: Sequence[Feature], padding: Mapping[str, int], multiple: int =
             continue
         lengths = [len(value) for value in values]
         longest = max(lengths)
-        if min(lengths) < longest or key.endswith(TOKENS):
+        # a mask goes with its tokens, a row of label flags does not, whatever its length
+        flags = key == "labels" and np.asarray(first).dtype.kind == "f"
+        if min(lengths) < longest or (lengths in tokens and not flags):
             longest = -(-longest // multiple) * multiple
         if min(lengths) == longest:
             batch[key] = _narrow(np.asarray(values))

@@ -5,12 +5,17 @@ function that makes HTML returns `Markup` and escapes whatever is not `Markup`, 
 """
 
 from nbtune.drawing.charts import Series, line_chart, smooth, sparkline, thin
+from nbtune.drawing.intervals import Interval, interval_chart
+from nbtune.drawing.picture import Bundle, Picture
 from nbtune.drawing.tables import markdown_table, table, text_table
-from nbtune.drawing.text import Markup, duration, escape, join, number, shorten, visible
+from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, visible
 from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
 
 __all__ = [
+    "Bundle",
+    "Interval",
     "Markup",
+    "Picture",
     "Series",
     "badge",
     "callout",
@@ -18,8 +23,10 @@ __all__ = [
     "escape",
     "facts",
     "fold",
+    "interval_chart",
     "join",
     "line_chart",
+    "markdown_safe",
     "markdown_table",
     "number",
     "panel",

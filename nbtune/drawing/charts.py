@@ -12,7 +12,7 @@ from nbtune.drawing.text import Markup, escape, number, shorten
 Points: TypeAlias = Sequence[tuple[float, float]]
 
 # presentation attributes, so that the picture is right where a site strips the style sheet; the theme overrides them
-_COLOURS = ("#2f7fd1", "#d9730d", "#2e9b5b", "#a55cc9", "#c2413b", "#8a8a8a")
+COLOURS = ("#2f7fd1", "#d9730d", "#2e9b5b", "#a55cc9", "#c2413b", "#8a8a8a")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 24, 34
 
 
@@ -42,9 +42,12 @@ def line_chart(
     if not everything:
         return Markup("")
     x_low, x_high = x_range or _span([x for x, _ in everything])
-    y_ticks = _ticks(*_span([y for _, y in everything]))
+    y_ticks = round_ticks(*_span([y for _, y in everything]))
     frame = _Frame(x_low, x_high, y_ticks[0], y_ticks[-1], width, height)
-    spoken = "; ".join(f"{each.name}: last {number(points[-1][1])}" for each, _, points in curves if points)
+    spoken = "; ".join(
+        f"{shorten(each.name, 60)}: last {number(points[-1][1])}" for each, _, points in curves if points
+    )
+    x_label, y_label = shorten(x_label), shorten(y_label)
     title = escape(f"{y_label or 'chart'} by {x_label or 'position'}. {spoken}")
     drawn = [
         f'<svg class="nbtune-chart" role="img" aria-label="{title}" viewBox="0 0 {width} {height}" width="{width}" '
@@ -126,13 +129,13 @@ def _grid(frame: _Frame, ticks: Sequence[float], x_label: str) -> str:
         parts.append(
             f'<line class="nbtune-grid" x1="{left}" x2="{right}" y1="{height}" y2="{height}" stroke="#888" '
             f'stroke-opacity="0.25"/><text class="nbtune-tick" x="{left - 6}" y="{height + 4}" text-anchor="end" '
-            f'fill="#777">{escape(_tick(tick))}</text>'
+            f'fill="#777">{escape(tick_words(tick))}</text>'
         )
     base = frame.height - _BOTTOM
-    for tick in (tick for tick in _ticks(frame.x_low, frame.x_high, 5) if frame.x_low <= tick <= frame.x_high):
+    for tick in (tick for tick in round_ticks(frame.x_low, frame.x_high, 5) if frame.x_low <= tick <= frame.x_high):
         parts.append(
             f'<text class="nbtune-tick" x="{frame.x(tick)}" y="{base + 15}" text-anchor="middle" '
-            f'fill="#777">{escape(_tick(tick))}</text>'
+            f'fill="#777">{escape(tick_words(tick))}</text>'
         )
     parts.append(
         f'<text class="nbtune-tick" x="{(left + right) / 2}" y="{frame.height - 4}" text-anchor="middle" '
@@ -143,7 +146,7 @@ def _grid(frame: _Frame, ticks: Sequence[float], x_label: str) -> str:
 
 def _curve(series: Series, position: int, points: Points, frame: _Frame) -> str:
     colour = _colour(series, position)
-    paint = f'class="nbtune-s{colour}" stroke="{_COLOURS[colour]}"'
+    paint = f'class="nbtune-s{colour}" stroke="{COLOURS[colour]}"'
     shown = thin(points)
     path = " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in shown)
     weight = 'stroke-opacity="0.3" stroke-width="1"' if series.faint else 'stroke-width="2"'
@@ -156,14 +159,14 @@ def _curve(series: Series, position: int, points: Points, frame: _Frame) -> str:
 def _legend(series: Sequence[tuple[Series, int]], y_label: str) -> str:
     named = [(each, position) for each, position in series if not each.faint]
     if len(named) == 1 and not y_label:
-        y_label = named[0][0].name
+        y_label = shorten(named[0][0].name)
     if len(named) <= 1:
         return f'<text x="2" y="13" fill="currentColor">{escape(y_label)}</text>'
     parts, at = [], 2
     for each, position in named:
         name, colour = shorten(each.name, 24), _colour(each, position)
         parts.append(
-            f'<line class="nbtune-s{colour}" stroke="{_COLOURS[colour]}" stroke-width="2" x1="{at}" x2="{at + 14}" '
+            f'<line class="nbtune-s{colour}" stroke="{COLOURS[colour]}" stroke-width="2" x1="{at}" x2="{at + 14}" '
             f'y1="9" y2="9"/><text x="{at + 18}" y="13" fill="currentColor">{escape(name)}</text>'
         )
         at += 32 + 6 * len(name)
@@ -171,7 +174,7 @@ def _legend(series: Sequence[tuple[Series, int]], y_label: str) -> str:
 
 
 def _colour(series: Series, position: int) -> int:
-    return (series.colour if series.colour >= 0 else position) % len(_COLOURS)
+    return (series.colour if series.colour >= 0 else position) % len(COLOURS)
 
 
 def _finite(points: Points) -> list[tuple[float, float]]:
@@ -182,7 +185,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _ticks(low: float, high: float, about: int = 4) -> list[float]:
+def round_ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round values from at most `low` to at least `high`."""
     if high <= low:
         room = abs(low) * 0.1 or 0.5
@@ -194,5 +197,5 @@ def _ticks(low: float, high: float, about: int = 4) -> list[float]:
     return [round(position * step, 12) for position in range(first, last + 1)]
 
 
-def _tick(value: float) -> str:
+def tick_words(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"

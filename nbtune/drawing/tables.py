@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Literal
 
-from nbtune.drawing.text import Markup, escape, number, visible
+from nbtune.drawing.text import Markup, escape, markdown_cell, number, visible
 
 Align = Literal["left", "right"]
 Row = Sequence[object]
+_MOST = 1000
+"""Characters of a cell that are shown; in a terminal, where the widest cell widens every row, fewer."""
+_MOST_IN_TEXT = 200
 
 
 def table(columns: Sequence[object], rows: Iterable[Row], *, align: Sequence[Align] = (), caption: str = "") -> Markup:
@@ -18,13 +21,14 @@ def table(columns: Sequence[object], rows: Iterable[Row], *, align: Sequence[Ali
     body = [tuple(row) for row in rows]
     sides = _sides(columns, body, align)
     head = "".join(
-        f'<th scope="col" class="nbtune-{side}">{escape(column)}</th>'
+        f'<th scope="col" class="nbtune-{side}">{escape(column, _MOST)}</th>'
         for column, side in zip(columns, sides, strict=True)
     )
     lines = "".join(
         "<tr>"
         + "".join(
-            f'<td class="nbtune-{side}">{escape(_cell(value))}</td>' for value, side in zip(row, sides, strict=True)
+            f'<td class="nbtune-{side}">{escape(_cell(value), _MOST)}</td>'
+            for value, side in zip(row, sides, strict=True)
         )
         + "</tr>"
         for row in body
@@ -37,14 +41,14 @@ def table(columns: Sequence[object], rows: Iterable[Row], *, align: Sequence[Ali
 
 
 def markdown_table(columns: Sequence[object], rows: Iterable[Row], *, align: Sequence[Align] = ()) -> str:
-    """A Markdown table; pipes and line ends inside cells are escaped."""
+    """A Markdown table; marks, pipes and line ends inside cells are escaped."""
     body = [tuple(row) for row in rows]
     sides = _sides(columns, body, align)
     lines = [
-        "| " + " | ".join(_markdown(column) for column in columns) + " |",
+        "| " + " | ".join(markdown_cell(column, _MOST) for column in columns) + " |",
         "|" + "|".join(" ---: " if side == "right" else " --- " for side in sides) + "|",
     ]
-    lines.extend("| " + " | ".join(_markdown(_cell(value)) for value in row) + " |" for row in body)
+    lines.extend("| " + " | ".join(markdown_cell(_cell(value), _MOST) for value in row) + " |" for row in body)
     return "\n".join(lines)
 
 
@@ -77,12 +81,7 @@ def _cell(value: object) -> object:
 
 
 def _line(value: object) -> str:
-    return " ".join(visible(value).split())
-
-
-def _markdown(value: object) -> str:
-    # Markdown may hold HTML: data must not reach it as such
-    return escape(_line(value)).replace("|", "\\|").replace("`", "\\`")
+    return " ".join(visible(value, _MOST_IN_TEXT).split())
 
 
 def _width(text: str) -> int:

@@ -15,18 +15,43 @@ class Markup(str):
     __slots__ = ()
 
 
-# C0 and C1 controls (an escape sequence can rewrite a terminal), and the characters that reorder or hide text
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+MOST = 5_000
+"""Characters of one piece of text that are shown where nobody says otherwise: data may hold words of a megabyte."""
+
+# C0 and C1 controls (an escape sequence can rewrite a terminal), the characters that reorder, hide or break text, and
+# those that no XML may hold
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+_MARKS = re.compile(r"[\\`*\[\]~$|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_BLOCK = re.compile(r"^(?:[#+=-]|\d+(?=[.)]))")
 
 
-def visible(text: object) -> str:
-    """`text` as a string in which control characters and direction overrides are shown, not obeyed."""
-    return _HIDDEN.sub(_show, str(text).replace("\r\n", "\n"))
+def visible(text: object, most: int = MOST) -> str:
+    """`text` as a string in which control characters and direction overrides are shown, not obeyed. Of a text of more
+    than `most` characters, the beginning and the end."""
+    whole = str(text)
+    if len(whole) > most:
+        left_out = len(whole) - most
+        whole = f"{whole[: most * 3 // 4]} … ({left_out:,} characters left out) … {whole[-(most // 4) :]}"
+    return _HIDDEN.sub(_show, whole.replace("\r\n", "\n"))
 
 
-def escape(text: object) -> Markup:
-    """`text` safe inside HTML and its quoted attributes. `Markup` is left as it is."""
-    return text if isinstance(text, Markup) else Markup(html.escape(visible(text), quote=True))
+def escape(text: object, most: int = MOST) -> Markup:
+    """`text` safe inside HTML and its quoted attributes, cut as by `visible`. `Markup` is left as it is."""
+    return text if isinstance(text, Markup) else Markup(html.escape(visible(text, most), quote=True))
+
+
+def markdown_safe(text: object, most: int = MOST) -> str:
+    """Text from data on one line of Markdown, with nothing in it that Markdown, HTML or MathJax take for a mark."""
+    line = markdown_cell(text, most)
+    return _BLOCK.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], line)
+
+
+def markdown_cell(text: object, most: int = MOST) -> str:
+    """As `markdown_safe`, where no line begins: `-0.5` needs no mark there."""
+    line = html.escape(" ".join(visible(text, most).split()), quote=False)
+    return _MARKS.sub(r"\\\g<0>", line)
 
 
 def join(parts: Iterable[object], separator: str = "") -> Markup:

@@ -12,6 +12,8 @@ from typing import Literal
 from nbtune.drawing.text import Markup, escape, join
 
 Tone = Literal["plain", "good", "warning", "error"]
+_LINE = 500
+"""Characters of what should be a line."""
 
 _STYLE = """
 .nbtune{--nb-text:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));
@@ -62,8 +64,9 @@ def style() -> Markup:
 
 
 def panel(*parts: object) -> Markup:
-    """The outermost element of an output, with the style sheet."""
-    return Markup(f'{style()}<div class="nbtune">{join(parts)}</div>')
+    """The outermost element of an output, with the style sheet. Two prices in a text are no formula: MathJax, which
+    Jupyter lets loose on outputs, is kept out by the two classes that it knows."""
+    return Markup(f'{style()}<div class="nbtune tex2jax_ignore mathjax_ignore">{join(parts)}</div>')
 
 
 def tag(name: str, *parts: object, css: str = "") -> Markup:
@@ -74,7 +77,9 @@ def tag(name: str, *parts: object, css: str = "") -> Markup:
 
 def fold(summary: object, *parts: object, shown: bool = False) -> Markup:
     """Something to open by click or key."""
-    return Markup(f"<details{' open' if shown else ''}><summary>{escape(summary)}</summary>{join(parts)}</details>")
+    return Markup(
+        f"<details{' open' if shown else ''}><summary>{escape(summary, _LINE)}</summary>{join(parts)}</details>"
+    )
 
 
 def badge(text: object, tone: Tone = "plain") -> Markup:
@@ -90,12 +95,13 @@ def callout(*parts: object, tone: Tone = "plain") -> Markup:
 def progress(done: float, total: float, label: str) -> Markup:
     """A progress bar with words for those who do not see it; without a value while `total` is unknown."""
     value = f' value="{min(done, total):g}" max="{total:g}"' if total > 0 else ""
-    return Markup(f'<progress aria-label="{escape(label)}"{value}>{escape(label)}</progress>')
+    return Markup(f'<progress aria-label="{escape(label, _LINE)}"{value}>{escape(label, _LINE)}</progress>')
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
     """A line of `name value` pairs."""
     items = (
-        Markup(f'<span><span class="nbtune-soft">{escape(name)}</span> {escape(value)}</span>') for name, value in pairs
+        Markup(f'<span><span class="nbtune-soft">{escape(name, _LINE)}</span> {escape(value, _LINE)}</span>')
+        for name, value in pairs
     )
     return tag("div", *items, css="nbtune-row")

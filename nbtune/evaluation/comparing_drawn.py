@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbtune import drawing
-from nbtune.evaluation.rendering import markdown_safe
+from nbtune.drawing import markdown_safe
 
 if TYPE_CHECKING:
     from nbtune.evaluation.comparison import Comparison, Pair

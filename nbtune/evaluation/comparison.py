@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from nbtune.errors import RunError
 from nbtune.evaluation.intervals import Score, group_sums, scores
 from nbtune.evaluation.paired import Counted, difference, holm, randomisation_test
+from nbtune.evaluation.seeds import difference_over_seeds
 from nbtune.tasks.metrics import Floats, Metric, MetricSet
 from nbtune.values import Example
 
@@ -33,18 +34,21 @@ class Contender:
     answers: Sequence[Mapping[str, str]]  # the same in words, to look at, by column
     settings: Mapping[str, Any] = field(default_factory=dict)
     curve: Sequence[tuple[float, float]] = ()  # (epoch, headline score on validation)
+    further: Sequence[Sequence[Any]] = ()  # what the same training said with each further seed
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """`first` minus `second` on the headline metric; `p` is that of the randomisation test (NaN: not comparable in
-    that way), `adjusted` allows for the number of pairs (Holm)."""
+    that way), `adjusted` allows for the number of pairs (Holm). Where both were trained with several seeds,
+    `over_seeds` is the difference of their means, with an interval that includes the spread of the seeds."""
 
     first: str
     second: str
     difference: Score
     p: float
     adjusted: float
+    over_seeds: Score | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +118,7 @@ class Comparison:
                     **plain(pair.difference),
                     "p": _none(pair.p),
                     "adjusted": _none(pair.adjusted),
+                    "over_seeds": None if pair.over_seeds is None else plain(pair.over_seeds),
                 }
                 for pair in self.pairs
             ],
@@ -138,6 +143,16 @@ class Comparison:
                 yield f"{better} is better than {worse} by {abs(gap.value):.3f} {self.headline} ({certain})"
             else:
                 yield f"{pair.first} and {pair.second} are not clearly different ({certain})"
+            if pair.over_seeds is not None:
+                yield self._over_seeds(pair, pair.over_seeds)
+
+    def _over_seeds(self, pair: Pair, gap: Score) -> str:
+        inside = gap.low <= 0 <= gap.high
+        return (
+            f"over seeds, {pair.first} minus {pair.second} is {gap.value:+.3f} {self.headline} "
+            f"(95% interval, seeds included, {gap.low:+.3f} to {gap.high:+.3f}): "
+            f"{'inside seed noise' if inside else 'beyond seed noise'}"
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from nbtune.evaluation import comparing_drawn
@@ -172,6 +187,16 @@ def make_comparison(
     counted = {
         each.name: Counted(_decomposing(each.metrics), group_sums(tallies[each.name], groups)) for each in contenders
     }
+    of_seeds = {
+        each.name: [
+            counted[each.name],
+            *(
+                Counted(counted[each.name].metric, group_sums(each.metrics.tallies(examples, answers), groups))
+                for answers in each.further
+            ),
+        ]
+        for each in contenders
+    }
     metric = _decomposing(contenders[0].metrics)
     return Comparison(
         task=task,
@@ -182,7 +207,7 @@ def make_comparison(
             each.name: scores(each.metrics, counted[each.name].tallies, examples, each.predictions)
             for each in contenders
         },
-        pairs=_pairs(counted),
+        pairs=tuple(_with_seeds(pair, of_seeds) for pair in _pairs(counted)),
         examples=_frame(examples, contenders, tallies),
         settings=_settings(contenders),
         curves={each.name: each.curve for each in contenders if each.curve},
@@ -211,6 +236,13 @@ def _pairs(counted: Mapping[str, Counted]) -> tuple[Pair, ...]:
         Pair(first, second, difference(counted[first], counted[second]), p, p if np.isnan(p) else next(adjusted))
         for (first, second), p in zip(couples, p_values, strict=True)
     )
+
+
+def _with_seeds(pair: Pair, of_seeds: Mapping[str, Sequence[Counted]]) -> Pair:
+    first, second = of_seeds[pair.first], of_seeds[pair.second]
+    if min(len(first), len(second)) < 2:
+        return pair
+    return replace(pair, over_seeds=difference_over_seeds(first, second))
 
 
 def _frame(examples: Sequence[Example], contenders: Sequence[Contender], tallies: Mapping[str, Floats]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nbtune import drawing
-from nbtune.evaluation.rendering import markdown_safe
+from nbtune.drawing import markdown_safe
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nbtune.evaluation.intervals import Score, percentile_interval, resample
+from nbtune.evaluation.intervals import RESAMPLES, Score, interval, resample
 from nbtune.tasks.metrics import Floats, Metric
 
 ROUNDS = 10_000
@@ -28,12 +28,15 @@ class Counted:
         return float(self.metric.formula(self.tallies.sum(axis=0)))
 
 
-def difference(ours: Counted, theirs: Counted, seed: int = 0) -> Score:
+def difference(ours: Counted, theirs: Counted, seed: int = 0, resamples: int = RESAMPLES) -> Score:
     """Our score minus theirs, with the 95% interval of a bootstrap that draws the same examples for both."""
     width = ours.tallies.shape[1]
-    paired = resample(np.concatenate([ours.tallies, theirs.tallies], axis=1), seed=seed)
-    low, high = percentile_interval(ours.metric.formula(paired[:, :width]) - theirs.metric.formula(paired[:, width:]))
-    return Score(ours.value - theirs.value, low, high)
+    both = np.concatenate([ours.tallies, theirs.tallies], axis=1)
+
+    def gap(sums: Floats) -> Floats:
+        return ours.metric.formula(sums[..., :width]) - theirs.metric.formula(sums[..., width:])
+
+    return interval(gap, both, resample(both, resamples, seed))
 
 
 def randomisation_test(ours: Counted, theirs: Counted, rounds: int = ROUNDS, seed: int = 0) -> float:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from nbtune.errors import SpecError, did_you_mean
 from nbtune.notebook.settings import parse_pair
 
-Kind = Literal["", "task", "data", "run", "model", "verb", "name"]
+Kind = Literal["", "task", "data", "run", "model", "verb", "name", "label"]
 """What a word stands for, so that it can be completed."""
 
 

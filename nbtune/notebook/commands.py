@@ -47,10 +47,13 @@ EVALUATE = Command(
     words=(Word("run", "run"),),
     options=(
         Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),
+        Option("by", "scores for each value of a column too; several with commas between", "COLUMN"),
+        Option("seeds", "mean and spread over the runs that differ in their seed, too"),
         Option("precision", _PRECISION, "PRECISION"),
     ),
     examples="""
 %evaluate conll
+%evaluate conll --data test_df --by source
 %evaluate conll --data test_df
 report = %evaluate conll --data test.csv
 """,
@@ -112,6 +115,17 @@ VERBS: dict[str, Command] = {
             examples="%nbtune mistakes conll\nfound = %nbtune mistakes conll --folds 5",
         ),
         Command(
+            "nbtune explain",
+            "The words that a prediction rests on, for and against, by two methods.",
+            words=(Word("run", "run"),),
+            options=(
+                Option("target", "a label, or an entity by its text or type; by default, the answer", "LABEL", "label"),
+            ),
+            texts='"text"',
+            examples='%nbtune explain reviews "Slow, but what an ending"\n'
+            '%nbtune explain conll "Angela Merkel flew to Rome" --target Rome',
+        ),
+        Command(
             "nbtune inspect",
             "Look at data before training: columns, rows, labels, lengths, problems.",
             words=(Word("data", "data"),),
@@ -123,6 +137,12 @@ VERBS: dict[str, Command] = {
             ),
             settings=True,
             examples="%nbtune inspect train_df --task ner\n%nbtune inspect a.csv --task sentiment columns.text=body",
+        ),
+        Command(
+            "nbtune calibrate",
+            "Fit a temperature on the validation data, so that a run is as sure as it is right.",
+            words=(Word("run", "run"),),
+            examples="%nbtune calibrate conll",
         ),
         Command(
             "nbtune free",

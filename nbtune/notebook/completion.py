@@ -70,6 +70,8 @@ def _on_line(name: str, text: str, names: Mapping[str, Any]) -> tuple[list[str],
 def _after(command: Command, words: list[str], fragment: str, names: Mapping[str, Any]) -> Iterable[str]:
     last = words[-1] if words else ""
     option = next((option for option in command.options if option.value and option.flag == last.rstrip("=")), None)
+    if option is not None and option.kind == "label":
+        return _labels(words[0], names)
     if option is not None:
         return _choices(option.kind, names)
     if fragment.startswith("-"):
@@ -138,6 +140,18 @@ def _run_names() -> list[str]:
     from nbtune.running.folder import all_runs
 
     return [folder.name for folder in all_runs()]
+
+
+def _labels(run: str, names: Mapping[str, Any]) -> list[str]:
+    """What a run's model may answer, in quotes where a word does not do."""
+    import json
+
+    from nbtune.running.folder import find
+
+    held: Any = names.get(run)
+    folder = held.folder if _is(held, "nbtune.running.run", "Run") else find(run).path
+    card = json.loads((folder / "model" / "nbtune.json").read_text(encoding="utf-8"))
+    return [label if label.isalnum() else f'"{label}"' for label in card["inventory"]["labels"]]
 
 
 def _tables(names: Mapping[str, Any]) -> list[str]:

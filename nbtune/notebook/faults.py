@@ -6,7 +6,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from nbtune.drawing import Markup, callout, fold, markdown_table, panel, tag, visible
+from nbtune.drawing import Markup, callout, escape, fold, markdown_table, panel, tag, visible
 from nbtune.errors import (
     DataError,
     Interrupted,
@@ -70,6 +70,8 @@ _MEANING: tuple[tuple[type[BaseException], str], ...] = (
     ),
 )
 
+_MOST = 20_000
+"""Characters of a traceback that are shown: its beginning, and its end with the message."""
 _UNKNOWN = (
     "This is not an error nbtune raises on purpose. If the traceback ends inside nbtune, it is a bug of nbtune's: "
     "please report it with these lines."
@@ -105,7 +107,7 @@ class Fault:
         causes = tag("p", "It came from: ", "; ".join(self.causes), css="nbtune-soft") if self.causes else ""
         title = Markup(f"{tag('strong', self.error)}: {tag('span', self.message)}")
         hint = callout(self.hint, tone="good") if self.hint else ""
-        details = fold("traceback", tag("pre", self.details), shown=unfolded) if self.details else ""
+        details = fold("traceback", tag("pre", escape(self.details, _MOST)), shown=unfolded) if self.details else ""
         words = [f"{self.error}: {self.message}", self.hint, self.meaning]
         words += [f"it came from: {cause}" for cause in self.causes]
         words += [self.details.rstrip()] if unfolded else []
@@ -113,7 +115,7 @@ class Fault:
         return Picture(
             html=panel(callout(title, tone="error"), hint, tag("p", self.meaning), causes, details),
             markdown=markdown_table(("last error", ""), rows),
-            text="\n".join(visible(line) for line in words if line),
+            text="\n".join(visible(line, _MOST) for line in words if line),
         )
 
 

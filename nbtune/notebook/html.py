@@ -183,7 +183,7 @@ def _headline_first(metrics: Mapping[str, float], headline: str) -> list[tuple[s
 def _details(state: RunState, *, scores: bool) -> Markup:
     parts = []
     if state.prepared is not None:
-        taken = ", ".join(f"{name} from {column}" for name, column in state.prepared.columns.items())
+        taken = ", ".join(f"{name} from {shorten(column, 40)}" for name, column in state.prepared.columns.items())
         parts.append(fold(f"data: {shorten(taken, 100)}", data_details(state.prepared)))
     if state.evaluations and (scores or len(state.evaluations) > 1):
         names = [name for name, _ in _headline_first(state.evaluations[-1].metrics, state.headline)][:8]

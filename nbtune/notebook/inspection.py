@@ -6,7 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbtune.drawing import Markup, facts, fold, markdown_table, number, panel, progress, shorten, table, tag, text_table
+from nbtune.drawing import (
+    Markup,
+    facts,
+    fold,
+    markdown_safe,
+    markdown_table,
+    number,
+    panel,
+    progress,
+    shorten,
+    table,
+    tag,
+    text_table,
+    visible,
+)
 from nbtune.notebook.html import findings_list
 from nbtune.notebook.picture import Bundle, Picture
 from nbtune.values import Example
@@ -137,8 +151,13 @@ def _picture(found: Inspection) -> Picture:
     title = f"{shorten(prepared.data, 80)} for {found.task}"
     return Picture(
         html=_html(found, title, filled),
-        markdown="\n\n".join([f"**{_plain(title)}**", *(f"{name}\n\n{markdown_table(c, r)}" for name, c, r in filled)]),
-        text="\n\n".join([title, *(f"{name}\n{text_table(c, r)}" for name, c, r in filled)]),
+        markdown="\n\n".join(
+            [
+                f"**{markdown_safe(title)}**",
+                *(f"{markdown_safe(name)}\n\n{markdown_table(c, r)}" for name, c, r in filled),
+            ]
+        ),
+        text="\n\n".join([visible(title), *(f"{visible(name)}\n{text_table(c, r)}" for name, c, r in filled)]),
     )
 
 
@@ -190,7 +209,3 @@ def _example(example: Example) -> Markup:
     target = Markup("") if example.target is None else tag("div", "→ ", shorten(example.target, 300), css="nbtune-soft")
     inputs = [tag("div", f"{name}: {shorten(value, 500)}") for name, value in example.inputs.items()]
     return tag("div", *inputs, target, css="nbtune-callout")
-
-
-def _plain(text: str) -> str:
-    return text.replace("*", "\\*").replace("<", "&lt;")

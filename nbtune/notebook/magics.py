@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.display import display as show
 from traitlets import Enum, Float, Unicode, observe
 
 from nbtune.errors import Interrupted, SpecError, did_you_mean
@@ -151,6 +152,9 @@ class Nbtune(Magics):
         except BaseException as error:
             display.abandon(error)
             raise
+        if run.spec.seeds > 1 and run.report is not None and not typed.silent:
+            # made anew when all its seeds were trained, after its display was finished
+            show(run.report)  # type: ignore[no-untyped-call]
         if isinstance(display, RunDisplay):  # a terminal has shown lines, and says what the run is as its result
             self._drawn.hide(run)
         return run
@@ -159,8 +163,10 @@ class Nbtune(Magics):
         data = typed.get("data")
         run = _load(typed.values["run"], names)
         source = from_variables(data, names) if data is not None else None
+        by = [name.strip() for name in (typed.get("by") or "").split(",") if name.strip()]
         with self._counting("scored", typed) as told:
-            return run.evaluate(source, namespace=names, precision=typed.get("precision"), progress=told)
+            chosen = {"by": by, "seeds": "seeds" in typed.switches, "precision": typed.get("precision")}
+            return run.evaluate(source, namespace=names, progress=told, **chosen)
 
     def _predict(self, typed: Arguments, body: str, names: Namespace) -> Any:
         run = _load(typed.values["run"], names)
@@ -172,10 +178,12 @@ class Nbtune(Magics):
         if data is not None:
             rows = from_variables(data, names)
             with self._counting("predicted", typed) as told:
-                return run.predict(rows, namespace=names, precision=typed.get("precision"), progress=told)
-        answers = run.predict(texts, namespace=names, precision=typed.get("precision"))
-        drawn = run.render(texts) if len(texts) <= _DRAWN else []
-        if drawn:
+                answers = run.predict(rows, namespace=names, precision=typed.get("precision"), progress=told)
+        else:
+            answers = run.predict(texts, namespace=names, precision=typed.get("precision"))
+        drawn = run.render(texts) if 0 < len(texts) <= _DRAWN else []
+        # in a terminal pandas writes what the data hold as it is, escape sequences too
+        if drawn or is_terminal(self.shell):
             self._drawn.draw_as(answers, predictions_picture(drawn, answers))
         return answers
 
@@ -210,6 +218,15 @@ class Nbtune(Magics):
         with self._counting("judged" if folds is None else "trained step", typed) as told:
             return run.mistakes(folds, ranking=ranking, progress=told, **given)
 
+    def _explain(self, typed: Arguments, names: Namespace) -> Any:
+        run = _load(typed.values["run"], names)
+        if len(typed.texts) != 1:
+            raise SpecError(
+                f"%nbtune explain takes one text, not {len(typed.texts)}",
+                "write it in quotes; run.explain takes a pair as a dict",
+            )
+        return run.explain(typed.texts[0], target=typed.get("target"))
+
     def _inspect(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook.inspection import inspect
 
@@ -222,6 +239,9 @@ class Nbtune(Magics):
             ("as an option", {"model": typed.values.get("model", "minilm-l6")}), ("on the line", typed.settings)
         )
         return inspect(task, data, namespace=names, **parts, **options)
+
+    def _calibrate(self, typed: Arguments, names: Namespace) -> Any:
+        return sentence(_load(typed.values["run"], names).calibrate().in_words())
 
     def _free(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(free(typed.get("run")))

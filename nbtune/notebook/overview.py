@@ -12,6 +12,8 @@ from nbtune.values import Column
 if TYPE_CHECKING:
     import pandas as pd
 
+_MOST_ROWS = 60
+
 
 def help_picture(command: Command) -> Picture:
     """A command's usage, options and examples."""
@@ -63,7 +65,9 @@ def tasks_picture() -> Picture:
 def predictions_picture(drawn: list[str], frame: pd.DataFrame) -> Picture:
     """Predictions as their task draws them, above their table."""
     columns = [str(column) for column in frame.columns]
-    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    rows = [[_cell(value) for value in row] for row in frame.head(_MOST_ROWS).itertuples(index=False, name=None)]
+    if len(frame) > _MOST_ROWS:
+        rows.append([f"... {len(frame) - _MOST_ROWS:,} more rows", *[""] * (len(columns) - 1)])
     pieces = [tag("div", Markup(html), css="nbtune-callout") for html in drawn]  # escaped by the task's render
     return Picture(
         html=panel(*pieces, fold("as a table", table(columns, rows))),

@@ -1,28 +1,10 @@
-"""Things a cell may end with: the same content as HTML, Markdown and plain text."""
+"""What a cell may end with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from nbtune.drawing import Markup
-
-Bundle: TypeAlias = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Picture:
-    """Something to look at, in the forms a frontend may choose from."""
-
-    html: Markup
-    markdown: str
-    text: str
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
-        return {"text/html": self.html, "text/markdown": self.markdown, "text/plain": self.text}
-
-    def __repr__(self) -> str:
-        return self.text
+from nbtune.drawing import Bundle, Picture
 
 
 def bundle_of(shown: Any) -> Bundle:
@@ -31,3 +13,6 @@ def bundle_of(shown: Any) -> Bundle:
         return {}
     bundle = shown._repr_mimebundle_()
     return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+
+
+__all__ = ["Bundle", "Picture", "bundle_of"]

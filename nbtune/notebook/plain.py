@@ -20,7 +20,7 @@ def run_text(state: RunState, *, folder: str = "") -> str:
     """A few lines for a terminal, or for a reader without a picture."""
     lines = [run_line(state)]
     if state.prepared is not None:
-        taken = ", ".join(f"{name} <- {column}" for name, column in state.prepared.columns.items())
+        taken = ", ".join(f"{name} <- {shorten(column, 40)}" for name, column in state.prepared.columns.items())
         sizes = ", ".join(f"{part} {count:,}" for part, count in state.prepared.parts.items())
         lines.append(f"  data: {shorten(state.prepared.data, 60)}; columns {taken}; {sizes}")
         lines += [

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol, TextIO, TypeAlias
 
-from nbtune.drawing import Markup
+from nbtune.drawing import Markup, visible
 from nbtune.errors import NbtuneError
 from nbtune.events import Ended, Evaluated, Event, Noted, Paused, Prepared, Preparing, Resumed, Stepped
 from nbtune.notebook.html import run_panel
@@ -68,6 +68,10 @@ class RunDisplay:
         elif isinstance(event, (Paused, Resumed)) or self._throttle.ready():
             self._show(run_picture(self.state))
 
+    def of_another_run(self) -> RunDisplay:
+        """A display like this for a run that follows in the same cell."""
+        return RunDisplay(refresh=self._throttle.interval, kind=self._kind, silent=self._silent)
+
     def abandon(self, error: BaseException) -> None:
         if self._handle is not None and self.state.ended is None:
             self.on_event(_end(self.state, error))
@@ -99,6 +103,7 @@ class TerminalDisplay:
         self._silent = silent
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty()
+        self._refresh = refresh
         self._throttle = Throttle(refresh if self._live else max(refresh, 10.0))
         self._width = 0
 
@@ -109,7 +114,7 @@ class TerminalDisplay:
         elif isinstance(event, Ended):
             self._line(final_picture(self.state, report=not self._silent).text)
         elif isinstance(event, Noted):
-            self._line(f"{event.severity}: {event.message}")
+            self._line(visible(f"{event.severity}: {event.message}"))
         elif isinstance(event, (Evaluated, Paused, Resumed)):
             self._line(run_line(self.state))
         elif isinstance(event, (Stepped, Preparing)) and self._throttle.ready():
@@ -117,6 +122,10 @@ class TerminalDisplay:
                 self._rewrite(run_line(self.state))
             else:
                 self._line(run_line(self.state))
+
+    def of_another_run(self) -> TerminalDisplay:
+        """A display like this for a run that follows."""
+        return TerminalDisplay(refresh=self._refresh, stream=self._stream, silent=self._silent)
 
     def abandon(self, error: BaseException) -> None:
         if self._width:

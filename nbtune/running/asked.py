@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbtune.errors import RunError
+import numpy as np
+from numpy.typing import NDArray
+
+from nbtune.errors import RunError, SpecError, did_you_mean
 from nbtune.running.folder import RunFolder
 from nbtune.values import ColumnMap, Example, Part
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbtune.running.model import Model
+    from nbtune.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,51 @@ def read(
         namespace=namespace,
         bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
     )
+
+
+def also_in(task: Task, examples: Sequence[Example], train: Sequence[Example]) -> NDArray[np.bool_]:
+    """Which examples, as they were read, training showed too."""
+    from nbtune.data.packing import pack
+    from nbtune.data.survey import identities
+
+    return np.isin(identities(task, pack(examples)), identities(task, pack(train)))
+
+
+def row_by_row(read: Sequence[Example], arranged: Sequence[Example]) -> bool:
+    """Whether the task took the rows as they are, and did not regroup them."""
+    return len(read) == len(arranged) and all(one.row == other.row for one, other in zip(read, arranged, strict=True))
+
+
+def cells(task: Task, data: Any, names: Sequence[str], namespace: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The columns of these names, a value for each row of the data.
+
+    Raises:
+        SpecError: there is no such column.
+        DataError: the data cannot be read.
+    """
+    from nbtune.data.prepare import scoring_table
+
+    if not names:
+        return {}
+    frame = scoring_table(task, data, part="test", namespace=namespace).frame
+    for name in names:
+        if name not in frame.columns:
+            raise SpecError(f"the data has no column {name!r}", did_you_mean(name, map(str, frame.columns)))
+    return {name: frame[name].tolist() for name in names}
+
+
+def kept_cells(examples: Sequence[Example], names: Sequence[str]) -> dict[str, list[Any]]:
+    """The same of examples that the run kept: it kept only what the task reads.
+
+    Raises:
+        SpecError: there is no such column.
+    """
+    known = sorted({name for example in examples for name in example.inputs})
+    for name in names:
+        if name not in known:
+            words = f"the run kept no column {name!r} of its data, only what the task reads: {', '.join(known)}"
+            raise SpecError(words, "give the data: data=..., in a magic --data")
+    return {name: [example.inputs.get(name) for example in examples] for name in names}
 
 
 def described(data: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nbtune.drawing import markdown_safe, visible
 from nbtune.evaluation import rendering
 from nbtune.evaluation.report import Report
 from nbtune.running.folder import now
@@ -19,13 +20,19 @@ def model_card(name: str, spec: RunSpec, data: str, report: Report) -> str:
     """Markdown for the run's README.md."""
     parts = [
         f"# {name}",
-        f"A `{spec.task}` model, fine-tuned with nbtune from `{spec.model}` on {now()[:10]}. Training data: {data}.",
+        f"A `{spec.task}` model, fine-tuned with nbtune from {markdown_safe(spec.model)} on {now()[:10]}. "
+        f"Training data: {markdown_safe(data)}.",
         "## Scores",
         rendering.markdown(report).rstrip(),
         "## Use",
         _USE.format(name=name),
         "The folder `model/` also loads with plain `transformers`.",
         "## Settings",
-        f"```toml\n{write_spec(spec).rstrip()}\n```",
+        f"```toml\n{_fenced(write_spec(spec).rstrip())}\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _fenced(settings: str) -> str:
+    """Settings name columns and files, which may hold anything; `spec.toml` has them in full."""
+    return visible(settings, 20_000).replace("```", "'''")

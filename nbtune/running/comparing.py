@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nbtune.errors import RunError, SpecError
 from nbtune.events import Evaluated
 from nbtune.running import asked, identity
@@ -15,6 +13,7 @@ from nbtune.running.asked import Answered
 from nbtune.running.catalog import load
 from nbtune.running.folder import RunFolder
 from nbtune.running.run import Run
+from nbtune.running.seeds import family
 from nbtune.values import Example
 
 if TYPE_CHECKING:
@@ -61,8 +60,17 @@ def compare(
             words = f"{run.name} and {opened[0].name} take other answers of the data for right"
             raise RunError(words, "give the columns to read: columns={...}; runs must know the same items and labels")
         # nothing of the model is kept: a dozen of them would not fit into a small machine
-        contenders.append(_contender(run, found))
+        further = [
+            other.answers(data, columns=columns, namespace=namespace, precision=precision).predictions
+            for other in family(run)[1:]
+        ]
+        contenders.append(_contender(run, found, further))
         notes += _notes(run, found)
+    single = [each.name for each in contenders if not each.further]
+    if single:
+        notes.append(
+            f"one seed of {' and '.join(single)}: another could change the order, and seeds = 5 tells how much"
+        )
     return make_comparison(opened[0].task, where, examples, contenders, list(dict.fromkeys(notes)))
 
 
@@ -90,7 +98,7 @@ def _refuse_other_tests(runs: Sequence[Run]) -> None:
         )
 
 
-def _contender(run: Run, found: Answered) -> Contender:
+def _contender(run: Run, found: Answered, further: Sequence[Sequence[Any]]) -> Contender:
     from nbtune.evaluation.comparison import Contender
 
     task = found.model.task
@@ -103,19 +111,16 @@ def _contender(run: Run, found: Answered) -> Contender:
         answers=[{name: _words(value) for name, value in row.items()} for row in rows],
         settings=identity.settings(run.spec),
         curve=curve,
+        further=further,
     )
 
 
 def _notes(run: Run, found: Answered) -> list[str]:
     """Whether the run has learned from what it is compared on."""
-    from nbtune.data.packing import pack
-    from nbtune.data.survey import identities
-
     notes = list(found.notes)
     train = asked.kept(RunFolder(run.folder), "train")
     if train is not None:
-        task = found.model.task
-        seen = np.isin(identities(task, pack(found.read)), identities(task, pack(train)))
+        seen = asked.also_in(found.model.task, found.read, train)
         if seen.any():
             notes.append(f"{run.name} has learned from {int(seen.sum()):,} of these {len(seen):,} examples")
     return notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,9 @@ from nbtune.control import Stop
 from nbtune.evaluation.report import Report, make_report
 from nbtune.events import Ended, Event, Noted, Preparing
 from nbtune.running import card, saving
+from nbtune.running.asked import also_in, row_by_row
+from nbtune.running.before import untrained
+from nbtune.running.calibrating import fitted_with_training
 from nbtune.running.interrupts import at_once, between_batches, whole
 from nbtune.running.plan import Plan
 from nbtune.tasks.head import Head
@@ -31,7 +34,10 @@ def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     set_training(job.head, False)
     if ended.status == "finished":
         yield Preparing(stage="fitting what follows the training", done=0, total=1)
-        if not _conclude(plan, job):
+        notes: list[str] = []
+        concluded = _conclude(plan, job, notes.append)
+        yield from (Noted(step=job.state.step, severity="warning", message=words) for words in notes)
+        if not concluded:
             ended = replace(ended, status="stopped", reason="stopped while fitting what follows the training")
     if ended.status == "stopped" and type(job.head).conclude is not Head.conclude:
         words = "stopped before what follows the training (thresholds, a ranker) was fitted: a resumed run fits it"
@@ -49,14 +55,19 @@ def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     return ended
 
 
-def _conclude(plan: Plan, job: Job) -> bool:
+def _conclude(plan: Plan, job: Job, note: Callable[[str], Any]) -> bool:
     """Whether it came to its end; if not, the head is as before."""
     parts, before = plan.prepared.parts, job.head.state()
     forward = forward_with(job.head, job.device, heed=plan.control.heed)
     try:
         with torch.random.fork_rng(), at_once(plan.control):
-            job.head.conclude(parts["train"], parts.get("validation", []), between_batches(plan.control, forward))
+            validation: Sequence[Example] = parts.get("validation", [])
+            pausing = between_batches(plan.control, forward)
+            if plan.spec.calibrate:  # before thresholds, which are compared with probabilities
+                fitted_with_training(job.head, validation, pausing, note)
+            job.head.conclude(parts["train"], validation, pausing)
     except Stop:
+        job.head.temperature = 1.0
         job.head.restore(before)
         return False
     return True
@@ -79,9 +90,12 @@ def _final_report(plan: Plan, job: Job) -> Report:
     notes = []
     if part == "validation":
         notes.append("these are the examples that chose the best checkpoint, so the scores are a little too good")
-    examples = prepared.parts[part]
+    read, examples, train = prepared.raw[part], prepared.parts[part], prepared.parts["train"]
     predictions = list(predict(plan, job.head, job.device, examples))
     with at_once(plan.control):  # the baselines are other people's learners
+        before = untrained(
+            plan.task, plan.base, prepared.inventory, plan.recipe, job.device, examples, plan.control.heed
+        )
         return make_report(
             run=plan.folder.name,
             task=plan.task,
@@ -89,6 +103,8 @@ def _final_report(plan: Plan, job: Job) -> Report:
             data=part,
             examples=examples,
             predictions=predictions,
-            train=prepared.parts["train"],
+            train=train,
             notes=notes,
+            rivals=[before],
+            seen=also_in(plan.task, read, prepared.raw["train"]) if row_by_row(read, examples) else None,
         )

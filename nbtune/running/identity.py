@@ -12,10 +12,13 @@ from nbtune.running.spec import RunSpec
 from nbtune.tasks.pretrained import Pretrained
 
 HARMLESS = frozenset(
-    {"name", "data", "validation", "test", "columns", "checkpoint_every", "device", "trust_remote_code"}
+    {
+        *("name", "data", "validation", "test", "columns", "split_seed"),
+        *("seeds", "checkpoint_every", "device", "trust_remote_code"),
+    }
 )
-"""Settings that a resume may change: names, how data that is compared anyway is found, how often is saved, and where
-the arithmetic runs (which is noted, because other hardware rounds otherwise)."""
+"""Settings that a resume may change: names, how data that is compared anyway is found and split, how many seeds there
+are, how often is saved, and where the arithmetic runs (which is noted, because other hardware rounds otherwise)."""
 
 
 def settings(spec: RunSpec) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from nbtune.events import Prepared as PreparedEvent
 from nbtune.events import Preparing
 from nbtune.running import background as trainings
 from nbtune.running import folder as folders
-from nbtune.running import interrupts, locks
+from nbtune.running import interrupts, locks, seeds
 from nbtune.running.driving import drive, tell
 from nbtune.running.folder import RunFolder
 from nbtune.running.memory import give_back
@@ -53,6 +53,9 @@ def finetune(
     With `background` the data is read and the model opened before this returns, so that mistakes are told here; the
     rest is done in a thread, which `Run.wait` waits for.
 
+    With `seeds` = 5 it is trained five times, each a run of its own (NAME, NAME.seed1, ...); the first is returned, and
+    its report tells the mean and spread of all.
+
     Raises:
         SpecError, DataError, ModelError: what was asked for cannot be done; nothing was written.
         RunError: the name is taken, the runs folder cannot be written, or another run is training here.
@@ -62,13 +65,16 @@ def finetune(
     """
     heard = control or Control()
     sources = {"data": data, "validation": validation, "test": test}
-    with _attended(heard, "stopped before there was a run; nothing was written"), contextlib.ExitStack() as held:
-        plan = _checked(task, sources, settings, watchers, heard, namespace=namespace, overwrite=overwrite)
+    with attended(heard, "stopped before there was a run; nothing was written"), contextlib.ExitStack() as held:
+        plan = _checked(
+            task, sources, settings, watchers, heard, namespace=namespace, overwrite=overwrite, background=background
+        )
         held.enter_context(locks.hold(plan.folder.path))
         if plan.folder.is_run():  # another kernel was faster
             raise folders.taken(plan.folder.name)
-        interrupts.whole(heard, _begin, plan)
-        return drive(plan, watchers, held, in_background=background, begun=False)
+        interrupts.whole(heard, begin, plan)
+        run = drive(plan, watchers, held, in_background=background, begun=False)
+    return seeds.train_further(run, watchers, control)
 
 
 def resume(
@@ -93,16 +99,19 @@ def resume(
         RunError: the run has finished or is being trained; what it needs is missing or damaged; the data, a setting,
             the base model or the format of the checkpoints is not what it was.
     """
+    if seeds.only_further_missing(run):
+        return seeds.train_further(run, watchers, control)
     heard = control or Control()
     too_early = f"stopped before the run {run.name!r} went on; it is as it was"
     parts = {"data": data, "validation": validation, "test": test}
     trainings.refuse_second()
-    with _attended(heard, too_early), contextlib.ExitStack() as held:
+    with attended(heard, too_early), contextlib.ExitStack() as held:
         held.enter_context(locks.hold(run.folder))
-        _import_libraries()
+        import_libraries()
         with interrupts.at_once(heard):
             plan = _found_again(run, task, parts, namespace, heard, settings)
-        return drive(plan, watchers, held, in_background=background, begun=True)
+        run = drive(plan, watchers, held, in_background=background, begun=True)
+    return seeds.train_further(run, watchers, control)
 
 
 def _found_again(
@@ -136,11 +145,11 @@ def _found_again(
     begun = any(isinstance(event, PreparedEvent) for event in folder.events())
     if not begun:
         folder.event_log.cut(0)
-    return _plan(spec, configured, base, _recipe(spec, base), prepared, folder, control, resume=begun)
+    return make_plan(spec, configured, base, recipe_of(spec, base), prepared, folder, control, resume=begun)
 
 
 @contextlib.contextmanager
-def _attended(control: Control, too_early: str) -> Iterator[None]:
+def attended(control: Control, too_early: str) -> Iterator[None]:
     """Hear the interrupt key, and give back what a traceback would keep in memory."""
     try:
         with interrupts.heard_by(control):
@@ -163,26 +172,30 @@ def _checked(
     *,
     namespace: Mapping[str, Any] | None,
     overwrite: bool,
+    background: bool,
 ) -> Plan:
     """All that can be known before training, with a folder for the run."""
     spec, configured = make_spec(registry().task(task), _given(settings))
+    if background and spec.seeds > 1:
+        words = f"seeds = {spec.seeds} trains one run after the other, which the background cannot do yet"
+        raise SpecError(words, "leave background out, or start the seeds one by one: seed = 1, seed = 2, ...")
     trainings.refuse_second()
-    _import_libraries()
+    import_libraries()
 
     with interrupts.at_once(control):
         base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
         tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
-        recipe = _recipe(spec, base)
+        recipe = recipe_of(spec, base)
         _refuse_taken(spec.name, overwrite)
         tell(watchers, Preparing(stage="reading the data", done=0, total=1))
         prepared = _prepare(spec, configured, spec.columns, namespace, **sources)
     folder = folders.create(spec.name, spec.task, overwrite=overwrite)
     described = {"data": prepared.data, **{part: _words(sources[part]) for part in ("validation", "test")}}
     spec = spec.model_copy(update={"name": folder.name, **described})
-    return _plan(spec, configured, base, recipe, prepared, folder, control)
+    return make_plan(spec, configured, base, recipe, prepared, folder, control)
 
 
-def _import_libraries() -> None:
+def import_libraries() -> None:
     """An import that an interrupt cuts leaves modules half loaded, for the rest of the process: so these come first,
     where it waits."""
     import transformers  # noqa: F401
@@ -191,7 +204,7 @@ def _import_libraries() -> None:
     import nbtune.running.runner  # noqa: F401
 
 
-def _begin(plan: Plan) -> None:
+def begin(plan: Plan) -> None:
     """Keep what a resume needs; the spec last, because a folder with a spec is a run.
 
     Raises:
@@ -218,7 +231,7 @@ def _begin(plan: Plan) -> None:
         raise
 
 
-def _plan(
+def make_plan(
     spec: RunSpec,
     task: Task,
     base: Pretrained,
@@ -233,7 +246,7 @@ def _plan(
     return Plan(spec, task, base, recipe, prepared, folder, control, resume)
 
 
-def _recipe(spec: RunSpec, base: Pretrained) -> Recipe:
+def recipe_of(spec: RunSpec, base: Pretrained) -> Recipe:
     longest = base.longest
     if spec.max_length is not None and spec.max_length > longest:
         raise SpecError(
@@ -264,7 +277,7 @@ def _prepare(
         bad_rows=spec.bad_rows,
         validation_fraction=spec.validation_fraction,
         test_fraction=spec.test_fraction,
-        seed=spec.seed,
+        seed=spec.seed if spec.split_seed is None else spec.split_seed,
         namespace=namespace,
         corrections=spec.corrections,
     )

@@ -33,18 +33,22 @@ from nbtune.values import Example, Inventory
 FORMAT = 1
 Progress = Callable[[int, int], None]
 """Takes what is done and what there is to do."""
-_CARD = "nbtune.json"
+CARD = "nbtune.json"
 _EXTRA = "nbtune_extra.safetensors"
 
 
 class Model:
-    """What predicts: `task`, `head` (in evaluation mode, on `device`), `inventory`, and the run's `folder`."""
+    """What predicts: `task`, `head` (in evaluation mode, on `device`), the `inventory` and `recipe` it was made with,
+    and the run's `folder`."""
 
-    def __init__(self, folder: Path, task: Task, head: Head, inventory: Inventory, device: Device) -> None:
+    def __init__(
+        self, folder: Path, task: Task, head: Head, inventory: Inventory, recipe: Recipe, device: Device
+    ) -> None:
         self.folder = folder
         self.task = task
         self.head = head
         self.inventory = inventory
+        self.recipe = recipe
         self.device = device
         self.stamp = 0  # when the files it was opened from were written
         self._budget = Budget()  # found once, kept from one prediction to the next
@@ -132,9 +136,10 @@ def export(folder: Path, task: Task, head: Head, inventory: Inventory, recipe: R
         "inventory": {"labels": inventory.labels, "counts": dict(inventory.counts), "facts": dict(inventory.facts)},
         "recipe": asdict(recipe),
         "state": head.state(),
+        "temperature": head.temperature,
         "base": spec.model,
     }
-    write_atomically(aside / _CARD, json.dumps(card, ensure_ascii=False, indent=1))
+    write_atomically(aside / CARD, json.dumps(card, ensure_ascii=False, indent=1))
     for path in (*aside.rglob("*"), aside):
         sync(path)
     replace_folder(aside, folder / "model")
@@ -157,14 +162,14 @@ def open_model(
     hold_on()
     path = settled(folder / "model")
     try:
-        card = json.loads((path / _CARD).read_text(encoding="utf-8"))
+        card = json.loads((path / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(
             f"the run {folder.name!r} has no saved model",
             "it was stopped or cut off before its first step; its resume() goes on with it",
         ) from None
     except json.JSONDecodeError as error:
-        raise ModelError(f"{_CARD} of the run {folder.name!r} is damaged: {error}", "train the run again") from None
+        raise ModelError(f"{CARD} of the run {folder.name!r} is damaged: {error}", "train the run again") from None
     if card["format"] != FORMAT:
         raise ModelError(
             f"the model of {folder.name!r} has format {card['format']}, this version reads {FORMAT}",
@@ -179,22 +184,24 @@ def open_model(
         if adapted
         else Pretrained(folder.name, str(path), trust_remote_code)
     )
-    head = task.head(base, inventory, Recipe(**card["recipe"]))
+    recipe = Recipe(**card["recipe"])
+    head = task.head(base, inventory, recipe)
     if adapted:
         adapters.load_lora(head, path)
     _load_extra(head, path)
     head.restore(card["state"])
+    head.temperature = card.get("temperature", 1.0)  # models of earlier versions have none
     head.load_assets(path)
     if precision != "int8":
-        return Model(folder, task, head, inventory, choose_device(device, precision))
-    model = Model(folder, task, head, inventory, choose_device("cpu", "fp32"))
+        return Model(folder, task, head, inventory, recipe, choose_device(device, precision))
+    model = Model(folder, task, head, inventory, recipe, choose_device("cpu", "fp32"))
     quantise(head)
     return model
 
 
 def kept_recipe(folder: Path) -> Recipe:
     """The recipe that the model of a run was made with; the model must be there."""
-    card = json.loads((settled(folder / "model") / _CARD).read_text(encoding="utf-8"))
+    card = json.loads((settled(folder / "model") / CARD).read_text(encoding="utf-8"))
     return Recipe(**card["recipe"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ from nbtune.values import Part
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nbtune.evaluation.explanation import Explanation, Explanations
     from nbtune.evaluation.report import Report
+    from nbtune.running.calibrating import Calibrated
     from nbtune.running.model import Model, Progress
 
 STREAMED = 2000
@@ -133,6 +135,8 @@ class Run(Labelling):
         self,
         data: Any = None,
         *,
+        by: str | Sequence[str] = (),
+        seeds: bool = False,
         columns: Mapping[str, str | list[str]] | None = None,
         bad_rows: str = "error",
         namespace: Mapping[str, Any] | None = None,
@@ -141,28 +145,29 @@ class Run(Labelling):
     ) -> Report:
         """Score the model on `data`; by default on the run's test part, or else its validation part.
 
-        `precision` is that of the run if not given; "int8" is faster on a CPU and costs a little of the score.
-        `progress` is called with the number of rows answered and the number of all, as they are answered.
+        The scores are also given apart for each value of the columns named in `by`; with `seeds`, their mean and spread
+        over all runs of the family, which differ in their seed alone. `precision` is that of the run if
+        not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the number of
+        rows answered and the number of all, as they are answered.
 
         Raises:
             DataError: the data cannot be read, or holds labels the model does not know.
+            SpecError: the data has no such column as `by` names.
+            RunError: `seeds` is asked of a run that was trained with one.
         """
-        from nbtune.evaluation.report import make_report
+        from nbtune.running.evaluating import report
 
-        found = self.answers(
-            data, columns=columns, bad_rows=bad_rows, namespace=namespace, precision=precision, progress=progress
+        named = (by,) if isinstance(by, str) else by
+        ask = functools.partial(
+            Run.answers,
+            data=data,
+            columns=columns,
+            bad_rows=bad_rows,
+            namespace=namespace,
+            precision=precision,
+            progress=progress,
         )
-        model = found.model
-        return make_report(
-            run=self.name,
-            task=model.task,
-            inventory=model.inventory,
-            data=found.where,
-            examples=found.examples,
-            predictions=found.predictions,
-            train=model.task.arrange(asked.kept(self._folder, "train") or [], model.inventory, "train"),
-            notes=found.notes,
-        )
+        return report(self, data, named, seeds, ask, namespace or {})
 
     def answers(
         self,
@@ -235,6 +240,17 @@ class Run(Labelling):
             table = self.predict(chunk, columns=columns, precision=precision)
             yield from ({str(key): value for key, value in row.items()} for row in table.to_dict("records"))
 
+    def calibrate(self) -> Calibrated:
+        """Fit a temperature on the validation data the run kept, so that confidences tell how often the model is right.
+        It changes no answer but those that thresholds decide; it is saved with the model, and tells what it changed.
+
+        Raises:
+            RunError: the run kept no validation data, or its answers are no labels with probabilities.
+        """
+        from nbtune.running.calibrating import calibrate_run
+
+        return calibrate_run(self._folder, self._model())
+
     def render(self, data: Any) -> list[str]:
         """The HTML of each prediction where the task draws one; safe to show."""
         model = self._model()
@@ -242,6 +258,20 @@ class Run(Labelling):
         arranged = model.task.arrange(examples, model.inventory, "predict")
         drawn = (model.task.render(e, p) for e, p in zip(arranged, model.predict(arranged), strict=True))
         return [html for html in drawn if html is not None]
+
+    def explain(self, text: str | Mapping[str, Any], *, target: str | None = None) -> Explanation | Explanations:
+        """The words that the prediction for a text (or a dict of a row's columns) rests on, for and against.
+
+        `target` picks the answer: a label, or an entity by its text or type; by default the model's own. Tasks that may
+        give any number of answers give `Explanations`, one for each, where none is picked.
+
+        Raises:
+            RunError: the task does not explain its predictions.
+            SpecError: there is no such `target`.
+        """
+        from nbtune.running.explaining import explain
+
+        return explain(self._folder, self._model(), text, target)
 
     def resume(self, **further: Any) -> Run:
         """Go on from the newest checkpoint of a run that was stopped or cut off; takes what

@@ -97,6 +97,9 @@ class RunSpec(BaseModel):
         False, description="on CUDA too, the same numbers each time; slower. A CPU needs no such setting"
     )
     seed: int = Field(0, ge=0, description="seed of the split, the new weights, the order and dropout")
+    calibrate: bool = Field(False, description="fit a temperature on validation data, so that sure means right")
+    seeds: int = Field(1, ge=1, le=100, description="how often to train, with seeds one apart, to know their spread")
+    split_seed: int | None = Field(None, ge=0, description="seed of the split alone; by default, seed")
 
     options: dict[str, Any] = Field({}, description="the task's own settings")
 

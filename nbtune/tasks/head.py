@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedTokenizerBase
 
+    from nbtune.tasks.explained import Explained
+
 Batch: TypeAlias = "dict[str, Tensor]"
 """Features padded together: name -> tensor of shape [features, longest] or [features]."""
 
@@ -47,6 +49,8 @@ class Head(ABC):
 
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
+    temperature: float = 1.0
+    """What `decode` and `judge` divide scores by before they become probabilities; fitted where the user asks."""
 
     @abstractmethod
     def encode(self, examples: Sequence[Example], *, training: bool) -> Iterable[list[Feature]]:
@@ -101,6 +105,18 @@ class Head(ABC):
         found with it, and texts worth labelling. `example.target` may be None. By default what is behind the
         `LabelScores` that `decode` gives; None: the answers are no labels. Override it where a text has many."""
         return judged(self.decode(example, outputs), example.target)
+
+    def explained(self, example: Example, prediction: Any, target: str | None) -> Explained | Sequence[Explained]:
+        """What `Run.explain` explains of the prediction for an example: one answer, or, in tasks that may give any
+        number of answers a text, a sequence of them. `target` picks one by its name.
+
+        By default, nothing is explained. The class that writes `encode`, `outputs`, `decode` or `predict` must answer
+        for itself: what a base class says does not count.
+
+        Raises:
+            SpecError: there is no such `target`.
+        """
+        raise NotImplementedError
 
     def conclude(self, train: Sequence[Example], validation: Sequence[Example], forward: Forward) -> None:
         """Fit what is learned after the weights: decision thresholds, a ranker. The best weights are loaded."""

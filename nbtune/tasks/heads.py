@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nbtune.errors import SpecError, did_you_mean
+from nbtune.tasks.explained import Explained, Place, token_places
 from nbtune.tasks.head import Batch, Head, Recipe
 from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.metrics import Floats
@@ -99,10 +100,49 @@ class SequenceHead(Head):
         logits = outputs[0].astype(np.float64)
         if self.kind == "number":
             return float(logits[0])
+        logits = logits / self.temperature
         if self.kind == "multi":
             return LabelScores.above(self.inventory.labels, 0.5 * (1 + np.tanh(logits / 2)), self.thresholds)
         odds = np.exp(logits - logits.max())
         return LabelScores.best(self.inventory.labels, odds / odds.sum())
+
+    def explained(self, example: Example, prediction: Any, target: str | None) -> Explained | list[Explained]:
+        """The most probable label, or the one named; of several labels a row, those decided for. Their log-odds are
+        explained: log p / (1 - p)."""
+        feature = self.encode([example], training=False)[0][0]
+        places = token_places(self.tokenizer, example.inputs, feature, max_length=self.recipe.max_length)
+
+        def answer(label: int) -> Explained:
+            return Explained(
+                target=self.inventory.labels[label],
+                probability=float(prediction.probabilities[label]),
+                features=[feature],
+                places=[places],
+                score=lambda batch: log_odds(self._logits(batch), label, multi=self.kind == "multi"),
+            )
+
+        if self.kind == "number":
+            return self._explained_number(prediction, target, feature, places)
+        if target is not None:
+            if target not in self._index:
+                raise SpecError(f"the model knows no label {target!r}", did_you_mean(target, self.inventory.labels))
+            return answer(self._index[target])
+        best = int(np.argmax(prediction.probabilities))
+        return [answer(label) for label in prediction.chosen or (best,)] if self.kind == "multi" else answer(best)
+
+    def _explained_number(
+        self, prediction: float, target: str | None, feature: Feature, places: list[Place | None]
+    ) -> Explained:
+        if target is not None:
+            raise SpecError(f"the model gives a number and knows no label {target!r}", "leave the target out")
+        return Explained(
+            target=f"{prediction:.4g}",
+            probability=None,
+            features=[feature],
+            places=[places],
+            score=lambda batch: self._logits(batch).squeeze(-1),
+            unit="predicted number",
+        )
 
     def weigh(self, batch: Batch) -> float:
         # a weighted mean divides by the weights of the labels present (torch.nn.CrossEntropyLoss)
@@ -177,6 +217,15 @@ class _Standardised(nn.Linear):
         if f"{prefix}bias" in own:
             own[f"{prefix}bias"] = (own[f"{prefix}bias"] - self.mean) / self.spread
         super()._load_from_state_dict(own, prefix, *rest)
+
+
+def log_odds(logits: Tensor, label: int, *, multi: bool = False) -> Tensor:
+    """log p / (1 - p) of a label, shape [rows], from logits of shape [rows, labels]; `multi` for labels that do not
+    exclude each other. Unlike p it does not run into 1, where nothing would seem to matter."""
+    if multi:
+        return logits[:, label]
+    others = torch.cat((logits[:, :label], logits[:, label + 1 :]), dim=1)
+    return logits[:, label] - others.logsumexp(dim=1)
 
 
 def class_weight_tensor(inventory: Inventory, recipe: Recipe, kind: Kind = "single") -> Tensor | None:

@@ -19,8 +19,12 @@ from nbtune.values import Example
 Score: TypeAlias = Callable[[Floats, Floats, Floats], Floats]
 """A score per label from how often it was right, predicted and gold."""
 
-SEEN = "over the labels that occur in gold or prediction; 0 where undefined (scikit-learn's default)"
-WITH_LABELS = "mean over the rows that have a label; scikit-learn counts a row without any as 1"
+SEEN = (
+    "over the labels that occur in gold or prediction; 0 where undefined (scikit-learn's default); gold labels that "
+    "training never showed are one more, never right"
+)
+TIES = "of equally probable labels, the first in order is the answer"
+WITH_LABELS = "mean over the rows that have a label (scikit-learn counts a row without any as 1); ties rank last"
 RANKED = "macro over one label against the rest; labels without both a positive and a negative row are left out"
 
 
@@ -133,24 +137,33 @@ def label_metrics(labels: tuple[str, ...], *, multi: bool = False) -> MetricSet:
         wrong = (predicted + gold - 2 * right).sum(-1)
         return ratio(wrong, sums[..., 0] * len(labels), empty=np.nan)
 
-    subset = "a row is right if all its labels are, and none is added" if multi else ""
+    subset = "a row is right if all its labels are, and none is added" if multi else TIES
     metrics: list[Metric | WholeMetric] = [
         Metric("macro_f1", macro(f1), convention=SEEN),
         Metric("accuracy", mean(1, 0), convention=subset),
-        Metric("micro_f1", micro_f1, convention="" if multi else "equals accuracy where every row has one label"),
-        Metric("weighted_f1", weighted_f1, convention="F1 of each label weighted by its gold rows"),
+        Metric(
+            "micro_f1",
+            micro_f1,
+            convention="over all labels of all rows; 0 where undefined"
+            if multi
+            else "equals accuracy where every row has one label",
+        ),
+        Metric("weighted_f1", weighted_f1, convention="F1 of each label (0 where undefined) weighted by its gold rows"),
         Metric("macro_precision", macro(precision), convention=SEEN),
         Metric("macro_recall", macro(recall), convention=SEEN),
     ]
     if multi:
         metrics.append(Metric("label_ranking_precision", mean(3, 4), convention=WITH_LABELS))
         metrics.append(Metric("subset_accuracy", mean(1, 0), convention="the same as accuracy"))
-        metrics.append(Metric("hamming_loss", hamming_loss, higher_is_better=False))
+        over = "wrong and missing labels, over rows times labels known from training"
+        metrics.append(Metric("hamming_loss", hamming_loss, higher_is_better=False, convention=over))
     elif len(labels) > 5:
-        metrics.append(Metric("top3_accuracy", mean(2, 0)))
-    metrics.append(WholeMetric("average_precision", _ranked(counts, average_precision), convention=RANKED))
-    metrics.append(WholeMetric("roc_auc", _ranked(counts, roc_auc), convention=RANKED))
-    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1")
+        metrics.append(
+            Metric("top3_accuracy", mean(2, 0), convention="of equally probable labels, the first in order count")
+        )
+    metrics.append(_ranked("average_precision", counts, average_precision, ties="ties enter together"))
+    metrics.append(_ranked("roc_auc", counts, roc_auc, ties="ties count half"))
+    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1", by_slice="accuracy")
 
 
 def joined(headline: str, *sets: MetricSet) -> MetricSet:
@@ -165,7 +178,8 @@ def joined(headline: str, *sets: MetricSet) -> MetricSet:
     def tally(example: Example, prediction: Any) -> Floats:
         return np.concatenate([np.asarray(part.tally(example, prediction), np.float64) for part in sets])
 
-    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline)
+    by_slice = next((part.by_slice for part in sets if part.by_slice), "")
+    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline, by_slice)
 
 
 def precision(right: Floats, predicted: Floats, _gold: Floats) -> Floats:
@@ -219,19 +233,27 @@ def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
 
 
 def _ranked(
-    counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats]
-) -> Callable[[Sequence[Example], Sequence[LabelScores]], float]:
-    def compute(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
-        if not examples:
-            return float("nan")
+    name: str, counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats], *, ties: str
+) -> WholeMetric:
+    """The mean over labels of a score of how they rank the rows."""
+
+    def over(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> Callable[[NDArray[np.int64]], float]:
         gold = np.zeros((len(examples), len(counts.labels) + 1), dtype=bool)
         for row, example in enumerate(examples):
             gold[row, counts.positions(example.target)] = True
-        each = score(gold[:, :-1], np.stack([prediction.probabilities for prediction in predictions]))
-        defined = each[~np.isnan(each)]
-        return float(defined.mean()) if len(defined) else float("nan")
+        probabilities = np.stack([prediction.probabilities for prediction in predictions])
 
-    return compute
+        def mean_of(rows: NDArray[np.int64]) -> float:
+            each = score(gold[rows, :-1], probabilities[rows])
+            defined = each[~np.isnan(each)]
+            return float(defined.mean()) if len(defined) else float("nan")
+
+        return mean_of
+
+    def compute(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
+        return over(examples, predictions)(np.arange(len(examples))) if examples else float("nan")
+
+    return WholeMetric(name, compute, convention=f"{RANKED}; {ties}", over=over)
 
 
 def _shifted(metric: Metric, own: slice) -> Metric:

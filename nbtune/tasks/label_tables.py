@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nbtune.tasks.label_metrics import BASE, LabelScores, f1, label_metrics, precision, recall
 from nbtune.values import Example
 
@@ -16,17 +18,22 @@ if TYPE_CHECKING:
 def per_label_table(
     labels: tuple[str, ...], examples: Sequence[Example], predictions: Sequence[LabelScores]
 ) -> pd.DataFrame:
-    """Precision, recall, F1, gold rows (`support`) and predicted rows of each label; ratios without a base are 0."""
+    """Precision, recall, F1, gold rows (`support`) and predicted rows of each label.
+
+    A label without a gold row has no recall and no F1 (NaN), one that is not predicted either no precision; a label
+    that is there and never predicted has precision 0.
+    """
     import pandas as pd
 
     sums = label_metrics(labels).tallies(examples, predictions).sum(0)
     right, predicted, gold = (part[:-1] for part in sums[len(BASE) :].reshape(3, len(labels) + 1))
+    there = gold > 0
     return pd.DataFrame(
         {
             "label": list(labels),
-            "precision": precision(right, predicted, gold),
-            "recall": recall(right, predicted, gold),
-            "f1": f1(right, predicted, gold),
+            "precision": np.where(there | (predicted > 0), precision(right, predicted, gold), np.nan),
+            "recall": np.where(there, recall(right, predicted, gold), np.nan),
+            "f1": np.where(there, f1(right, predicted, gold), np.nan),
             "support": gold.astype(int),
             "predicted": predicted.astype(int),
         }

@@ -35,12 +35,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class WholeMetric:
-    """A score that does not decompose (ROC AUC): recomputed from all examples and predictions each time."""
+    """A score that does not decompose (ROC AUC): recomputed from all examples and predictions each time.
+
+    `over`, where given, reads them once, and then gives the score of the examples at any positions (some more than
+    once), so that an interval costs less.
+    """
 
     name: str
     compute: Callable[[Sequence[Example], Sequence[Any]], float]
     higher_is_better: bool = True
     convention: str = ""
+    over: Callable[[Sequence[Example], Sequence[Any]], Callable[[NDArray[np.int64]], float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,22 @@ class MetricSet:
     """All scores of a task.
 
     `columns` name the tally's entries; `tally(example, prediction)` counts one example, one number a column.
-    `headline` is the metric that picks the best checkpoint.
+    `headline` is the metric that picks the best checkpoint; `by_slice` scores parts of the data, where the headline
+    would say more of how labels are mixed in them than of the model.
     """
 
     columns: tuple[str, ...]
     tally: Callable[[Example, Any], Sequence[float] | Floats]
     metrics: tuple[Metric | WholeMetric, ...]
     headline: str
+    by_slice: str = ""
 
     def __post_init__(self) -> None:
         names = [metric.name for metric in self.metrics]
         if self.headline not in names:
             raise PluginError(f"the headline metric {self.headline!r} is not among {names}")
+        if self.by_slice and self.by_slice not in names:
+            raise PluginError(f"the metric of slices {self.by_slice!r} is not among {names}")
         if len(set(names)) != len(names):
             raise PluginError(f"two metrics share a name: {names}")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
 from nbtune.values import Example
+
+_SCALE = "rows with a gold label outside of the scale are left out"
+_RANKS = "undefined where either side is constant; ties at their mean rank"
 
 
 def ordinal_metrics(labels: tuple[str, ...]) -> MetricSet:
@@ -34,9 +38,13 @@ def ordinal_metrics(labels: tuple[str, ...]) -> MetricSet:
         ("rows", "gold", "predicted", "squares", "squared error", "error", "near"),
         tally,
         (
-            Metric("quadratic_kappa", kappa, convention="weights by squared steps (Cohen, 1968)"),
-            Metric("mae", mean(5, 0), higher_is_better=False, convention="in steps between labels"),
-            Metric("within_one", mean(6, 0), convention="the share at most one step off"),
+            Metric(
+                "quadratic_kappa",
+                kappa,
+                convention=f"weights by squared steps (Cohen, 1968); undefined where all is one label; {_SCALE}",
+            ),
+            Metric("mae", mean(5, 0), higher_is_better=False, convention=f"in steps between labels; {_SCALE}"),
+            Metric("within_one", mean(6, 0), convention=f"the share at most one step off; {_SCALE}"),
         ),
         headline="quadratic_kappa",
     )
@@ -66,7 +74,7 @@ def number_metrics(center: float = 0.0) -> MetricSet:
             Metric("mae", mean(7, 0), higher_is_better=False),
             Metric("rmse", rmse, higher_is_better=False),
             Metric("pearson", pearson, convention="undefined where either side is constant"),
-            WholeMetric("spearman", _spearman, convention="undefined where either side is constant"),
+            WholeMetric("spearman", _spearman, convention=_RANKS, over=_ranks),
         ),
         headline="mae",
     )
@@ -78,13 +86,22 @@ def _spread(rows: Floats, total: Floats, squares: Floats) -> Floats:
     return np.where(spread > 1e-12 * rows * squares, spread, 0.0)
 
 
-def _spearman(examples: Sequence[Example], predictions: Sequence[Any]) -> float:
-    """Pearson's correlation of the ranks, ties at their average (Spearman, 1904)."""
+def _ranks(examples: Sequence[Example], predictions: Sequence[Any]) -> Callable[[NDArray[np.int64]], float]:
+    """Pearson's correlation of the ranks, ties at their average (Spearman, 1904), over any rows."""
     from scipy.stats import rankdata
 
-    if len(examples) < 2:
-        return float("nan")
-    x = np.asarray(rankdata([float(example.target) for example in examples]))
-    y = np.asarray(rankdata([float(prediction) for prediction in predictions]))
-    x, y = x - x.mean(), y - y.mean()
-    return float(ratio(x @ y, np.sqrt((x @ x) * (y @ y)), empty=np.nan))
+    gold = np.array([float(example.target) for example in examples])
+    predicted = np.array([float(prediction) for prediction in predictions])
+
+    def correlation(rows: NDArray[np.int64]) -> float:
+        if len(rows) < 2:
+            return float("nan")
+        x, y = np.asarray(rankdata(gold[rows])), np.asarray(rankdata(predicted[rows]))
+        x, y = x - x.mean(), y - y.mean()
+        return float(ratio(x @ y, np.sqrt((x @ x) * (y @ y)), empty=np.nan))
+
+    return correlation
+
+
+def _spearman(examples: Sequence[Example], predictions: Sequence[Any]) -> float:
+    return _ranks(examples, predictions)(np.arange(len(examples)))

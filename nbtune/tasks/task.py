@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from nbtune.tasks.head import Forward, Head, Recipe
+from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.metrics import MetricSet
+from nbtune.tasks.slices import Slice
 from nbtune.values import Column, ColumnMap, Example, Finding, Inventory, Part, Problem
 
 if TYPE_CHECKING:
@@ -172,6 +174,25 @@ class Task(ABC):
     def baselines(self, inventory: Inventory) -> Sequence[Baseline]:
         """Cheap rivals to be scored beside the model, the simplest first."""
         return ()
+
+    def slices(
+        self, examples: Sequence[Example], predictions: Sequence[Any], train: Sequence[Example], inventory: Inventory
+    ) -> Iterable[Slice]:
+        """Parts of what was scored that are worth a look of their own, beside those that every task gets: what
+        training showed against what it did not, say."""
+        return ()
+
+    def confidences(self, example: Example, prediction: Any) -> Iterable[tuple[float, bool]]:
+        """How sure the model was of each thing it said of an example (0 to 1), and whether it was right; by default
+        for `LabelScores`: of the label it chose, or, with several labels a row, of each."""
+        if not isinstance(prediction, LabelScores) or example.target is None:
+            return
+        if not prediction.multi:
+            yield float(prediction.probabilities[prediction.chosen[0]]), prediction.names[0] == example.target
+            return
+        gold = set(example.target)
+        for label, probability in zip(prediction.labels, prediction.probabilities, strict=True):
+            yield float(probability), label in gold
 
     # --- predictions for people
 

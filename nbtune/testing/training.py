@@ -28,7 +28,7 @@ def check(walk: Walk) -> Iterator[str]:
     plan = Plan(walk.spec(), task, walk.base, walk.recipe, walk.prepared, folder, Control())
     events = list(execute(plan))
     yield from _told(events)
-    trained = made[-1]
+    trained = made[0]  # the report makes another, to ask what the model knew before
     set_training(trained, False)
     opened = open_model(folder.path, "cpu", "fp32", task=walk.task)
     for name, examples in (("held out", walk.held_out), ("without targets", walk.asked)):

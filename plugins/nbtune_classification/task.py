@@ -153,7 +153,9 @@ class Classification(Task):
 
     def metrics(self, inventory: Inventory) -> MetricSet:
         if inventory.facts["multi"]:
-            return replace(label_metrics(inventory.labels, multi=True), headline="label_ranking_precision")
+            return replace(
+                label_metrics(inventory.labels, multi=True), headline="label_ranking_precision", by_slice="micro_f1"
+            )
         return label_metrics(inventory.labels)
 
     def tables(

@@ -45,4 +45,4 @@ def _mark(example: Example, seen: dict[tuple[str, ...], Counter[str]], longest: 
                 break
         else:
             position += 1
-    return {"entities": entities, "repaired": 0}
+    return {"entities": entities, "repaired": []}

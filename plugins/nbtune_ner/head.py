@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtune.api import Batch, Example, Feature, Head, Inventory, Judgement, Recipe, SpecError, tokens_read
+from nbtune.api import Batch, Example, Explained, Feature, Head, Inventory, Judgement, Recipe, SpecError, tokens_read
 from nbtune_ner.judging import judge
-from nbtune_ner.predictions import Entity, Prediction, entity_at
+from nbtune_ner.predictions import Entity, Prediction, entity_at, picked
 from nbtune_ner.reading import gold
 from nbtune_ner.tagging import IGNORED, Ints, Scores, best_valid_path, find_entities, label_names, label_units, softmax
-from nbtune_ner.units import Tokenized, UnitTokenizer
+from nbtune_ner.units import Tokenized, UnitTokenizer, places
 from nbtune_ner.windows import Window, cut
 
 if TYPE_CHECKING:
@@ -106,17 +106,17 @@ class NerHead(Head):
         found = find_entities(labels)
         entities: list[Entity] = []
         if len(found.first):
-            sure = np.take_along_axis(softmax(logits), labels[:, None], axis=-1)[:, 0]
+            sure = np.take_along_axis(softmax(logits / self.temperature), labels[:, None], axis=-1)[:, 0]
             for first, stop, kind in zip(found.first, found.stop, found.kind, strict=True):
                 start, end = int(starts[first]), int(ends[stop - 1])
                 confidence = float(sure[first:stop].mean())
                 entities.append(entity_at(example, start, end, self._kinds[kind], confidence))
-        return {"entities": entities, "repaired": found.repaired}
+        return {"entities": entities, "repaired": found.repaired.tolist()}
 
     def judge(self, example: Example, outputs: Sequence[Scored]) -> Judgement:
         starts, ends, logits, labels = self._labelled(outputs)
         spans = None if example.target is None else gold(example)
-        return judge(spans, self._types, starts, ends, softmax(logits), labels)
+        return judge(spans, self._types, starts, ends, softmax(logits / self.temperature), labels)
 
     def _labelled(self, outputs: Sequence[Scored]) -> tuple[Ints, Ints, Scores, Ints]:
         """The units of a text: first and last characters, the scores of every label, the label decided for."""
@@ -124,6 +124,44 @@ class NerHead(Head):
         starts, ends = (np.concatenate(part) for part in zip(*((u.starts, u.ends) for u in outputs), strict=True))
         labels = best_valid_path(logits) if self._options.decoding == "viterbi" else logits.argmax(axis=-1)
         return starts, ends, logits, labels
+
+    def explained(self, example: Example, prediction: Prediction, target: str | None) -> list[Explained]:
+        """The entities that were found, or the first of this text or type. Explained are the log-odds of the type, a
+        mean over the words of the entity, whether they begin it or go on with it."""
+        (tokenized,) = self._tokenize([example])
+        windows = cut(len(tokenized.ids), self._room, self._options.stride)
+        chosen = picked(prediction["entities"], target)
+        return [self._explained(tokenized, windows, entity) for entity in chosen]
+
+    def _explained(self, tokenized: Tokenized, windows: Sequence[Window], entity: Entity) -> Explained:
+        named = (tokenized.starts >= entity["start"]) & (tokenized.ends <= entity["end"]) & (tokenized.starts >= 0)
+        reading = [window for window in windows if named[window.own_start : window.own_end].any()]
+        before, after = self._tokenize.prefix.shape[1], self._tokenize.suffix.shape[1]
+        around = places(tokenized)
+        inside = [2 * self._types[entity["type"]] + offset for offset in (1, 2)]
+
+        def share(window: Window) -> NDArray[np.float32]:
+            own = np.zeros(before + window.end - window.start + after, dtype=np.float32)
+            place = before + window.own_start - window.start
+            own[place : place + window.own_end - window.own_start] = named[window.own_start : window.own_end]
+            own /= named.sum()
+            return own
+
+        def score(batch: Batch) -> Tensor:
+            logits = self.model(**{key: value for key, value in _fed(batch).items() if key != "share"}).logits.float()
+            others = [label for label in range(len(self._names)) if label not in inside]
+            odds = logits[..., inside].logsumexp(-1) - logits[..., others].logsumexp(-1)
+            total: Tensor = (odds * batch["share"]).sum(-1)
+            return total
+
+        return Explained(
+            target=f"{entity['text']} as {entity['type']}",
+            probability=entity["confidence"],
+            features=[{**self._feature(tokenized, window, None), "share": share(window)} for window in reading],
+            places=[[*[None] * before, *around[window.start : window.end], *[None] * after] for window in reading],
+            score=score,
+            about=("text", entity["start"], entity["end"]),
+        )
 
     def _labels(self, example: Example, tokenized: Tokenized) -> NDArray[np.int64]:
         """The label of every token, `IGNORED` where it carries none."""

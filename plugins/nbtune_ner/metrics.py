@@ -11,7 +11,10 @@ from nbtune_ner.predictions import Prediction, found_spans
 from nbtune_ner.reading import Span, gold
 from nbtune_ner.tagging import label_units
 
-_STRICT = "strict: start, end and type must all be right; 0 where nothing is found or nothing is to be found"
+_STRICT = (
+    "strict: start, end and type must all be right; a tag I that goes on with no entity opens one (conlleval's rule; "
+    "the table 'repaired tags' has the other one); 0 where nothing is found or nothing is to be found"
+)
 
 
 def entity_metrics(types: Sequence[str]) -> MetricSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def entity_tables(examples: Sequence[Example], predictions: Sequence[Prediction]
     return {
         "by type": _by_type(pairs),
         "mistakes": _mistakes(pairs),
-        "repaired tags": _repaired([prediction for _, prediction in scored]),
+        "repaired tags": _repaired(scored),
         "seqeval report (strict, IOB2)": seqeval_report(pairs),
     }
 
@@ -87,8 +88,9 @@ def _row(kind: str, right: int, found: int, wanted: int) -> dict[str, str | floa
     return {
         "type": kind,
         "precision": right / found if found else 0.0,
-        "recall": right / wanted if wanted else 0.0,
-        "f1": 2 * right / (found + wanted) if found + wanted else 0.0,
+        # a type that is not there cannot be found: NaN, which is shown as absent
+        "recall": right / wanted if wanted else math.nan,
+        "f1": 2 * right / (found + wanted) if wanted else math.nan,
         "right": right,
         "found": found,
         "gold": wanted,
@@ -123,10 +125,19 @@ def _near(span: Span, others: Sequence[Span]) -> Sequence[Span]:
     return others[first:stop]
 
 
-def _repaired(predictions: Sequence[Prediction]) -> pd.DataFrame:
+def _repaired(scored: Sequence[tuple[list[Span], Prediction]]) -> pd.DataFrame:
+    """The micro scores by both rules for what the model tagged with an I and no B."""
     import pandas as pd
 
-    repaired = sum(prediction["repaired"] for prediction in predictions)
-    entities = sum(len(prediction["entities"]) for prediction in predictions)
-    rule = "conlleval: an I tag after O or after another type opens an entity"
-    return pd.DataFrame([{"rule": rule, "entities repaired": repaired, "entities found": entities}])
+    rows = []
+    for rule, counted in (("opens an entity (conlleval)", True), ("is no entity (seqeval, strict IOB2)", False)):
+        right = found = 0
+        for wanted, prediction in scored:
+            left_out = () if counted else set(prediction["repaired"])
+            own = [span for place, span in enumerate(found_spans(prediction)) if place not in left_out]
+            found += len(own)
+            right += len(set(wanted).intersection(own))
+        gold_entities = sum(len(wanted) for wanted, _ in scored)
+        scores = {key: value for key, value in _row(rule, right, found, gold_entities).items() if key != "type"}
+        rows.append({"an I that goes on with no entity": rule, **scores})
+    return pd.DataFrame(rows)

@@ -49,12 +49,13 @@ def label_units(spans: Sequence[Span], types: Mapping[str, int], starts: Ints, e
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """Entities as units: `first` to `stop` - 1, the index of the type. `repaired` counts I without a B before it."""
+    """Entities as units: `first` to `stop` - 1, the index of the type. `repaired` are the places, among the entities,
+    of those that an I opens."""
 
     first: Ints
     stop: Ints
     kind: Ints
-    repaired: int
+    repaired: Ints
 
 
 def find_entities(labels: Ints) -> Tagged:
@@ -69,7 +70,7 @@ def find_entities(labels: Ints) -> Tagged:
     breaks = np.flatnonzero(opens | (kinds == 0))
     following = np.searchsorted(breaks, first, side="right")
     stop = np.concatenate((breaks, [len(labels)]))[following]
-    return Tagged(first, stop.astype(np.int64), kinds[first] - 1, int((opens & ~begins).sum()))
+    return Tagged(first, stop.astype(np.int64), kinds[first] - 1, np.flatnonzero(~begins[first]))
 
 
 def softmax(logits: Scores) -> Scores:

@@ -23,6 +23,7 @@ from nbtune.api import (
     Part,
     Problem,
     Recipe,
+    Slice,
     Task,
     TaskOptions,
 )
@@ -223,6 +224,18 @@ class Ner(Task):
             return look_up(train, examples)
 
         return (Baseline("names seen in training", look_up),)
+
+    def slices(
+        self, examples: Sequence[Example], predictions: Sequence[Any], train: Sequence[Example], inventory: Inventory
+    ) -> Iterable[Slice]:
+        from nbtune_ner.slices import by_sight
+
+        return by_sight(examples, predictions, train) if train else ()
+
+    def confidences(self, example: Example, prediction: Any) -> Iterable[tuple[float, bool]]:
+        wanted = set(gold(example))
+        for entity in prediction["entities"]:
+            yield entity["confidence"], (entity["start"], entity["end"], entity["type"]) in wanted
 
     # --- predictions for people
 

@@ -90,6 +90,14 @@ class UnitTokenizer:
             yield units_by_offsets(encoded["input_ids"][index], offsets, fed, words, units)
 
 
+def places(tokenized: Tokenized) -> list[tuple[str, int, int] | None]:
+    """The unit that each token belongs to, in the form of `Explained.places`; None before the first."""
+    carriers = np.flatnonzero(tokenized.starts >= 0)
+    last = np.searchsorted(carriers, np.arange(len(tokenized.ids)), side="right") - 1
+    spans = [("text", int(tokenized.starts[at]), int(tokenized.ends[at])) for at in carriers]
+    return [spans[which] if which >= 0 else None for which in last]
+
+
 def _first_subwords(ids: Sequence[int], word_of: Sequence[int], words: Ints) -> Tokenized:
     owner = np.asarray(word_of, dtype=np.int64)
     first = np.flatnonzero(np.diff(owner, prepend=-1))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from nbtune.api import Example, Inventory
+from nbtune.api import Example, Inventory, Metric, Slice, mean
 from nbtune_recommendation.options import RecommendationOptions
 from nbtune_recommendation.ranking import Ranking
 from nbtune_recommendation.scoring import ndcg
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def protocol(
@@ -62,30 +59,31 @@ def held_out(examples: Sequence[Example], inventory: Inventory) -> str:
     return f"{len(times) - later:,} users have held-out items older than some of their training rows"
 
 
-def cold_start(predictions: Sequence[Any], k: int) -> pd.DataFrame:
-    """NDCG@k and recall@k apart for users with and without a history, and for items with and without likes.
+def warm_and_cold(predictions: Sequence[Any], k: int) -> Iterator[Slice]:
+    """NDCG@k apart for users with and without a history, and for held-out items with and without likes in training.
 
-    For items, each held-out item counts by itself, among the candidates that are not relevant.
+    Each held-out item counts by itself, among the candidates that are not relevant.
     """
-    import pandas as pd
-
-    rankings = [prediction for prediction in predictions if isinstance(prediction, Ranking) and prediction.ranks]
-    rows = []
-    for name, cold in (("users with a history", False), ("users without (cold start)", True)):
-        own = [ranking for ranking in rankings if ranking.cold_user == cold]
-        scores = [(ndcg(r.ranks, k), sum(rank <= k for rank in r.ranks) / len(r.ranks)) for r in own]
-        rows.append(_row(name, scores, k))
-    for name, cold in (("items known from training", False), ("items new to training (cold start)", True)):
-        places = [
-            rank - above
-            for ranking in rankings
-            for above, (item, rank) in enumerate(zip(ranking.relevant, ranking.ranks, strict=True))
-            if (item in ranking.cold_items) == cold
-        ]
-        rows.append(_row(name, [(ndcg([place], k), float(place <= k)) for place in places], k))
-    return pd.DataFrame(rows)
+    rankings = [
+        (row, prediction)
+        for row, prediction in enumerate(predictions)
+        if isinstance(prediction, Ranking) and prediction.ranks
+    ]
+    for name, cold in (("with a history", False), ("without (cold start)", True)):
+        of_users = [(row, [ndcg(ranking.ranks, k)]) for row, ranking in rankings if ranking.cold_user == cold]
+        yield _slice("users", name, f"ndcg@{k}", of_users)
+    for name, cold in (("known from training", False), ("new to training (cold start)", True)):
+        of_items = [(row, [ndcg([rank], k) for rank in _places(ranking, cold)]) for row, ranking in rankings]
+        yield _slice("items", name, f"ndcg@{k} of one item", [(row, scores) for row, scores in of_items if scores])
 
 
-def _row(name: str, scores: Sequence[tuple[float, float]], k: int) -> dict[str, Any]:
-    means = np.mean(scores, axis=0) if scores else (np.nan, np.nan)
-    return {"held out": name, "count": len(scores), f"ndcg@{k}": float(means[0]), f"recall@{k}": float(means[1])}
+def _places(ranking: Ranking, cold: bool) -> list[int]:
+    """The rank of each held-out item of the kind, were it the only relevant one."""
+    pairs = zip(ranking.relevant, ranking.ranks, strict=True)
+    return [rank - above for above, (item, rank) in enumerate(pairs) if (item in ranking.cold_items) == cold]
+
+
+def _slice(kind: str, name: str, metric: str, scores: Sequence[tuple[int, Sequence[float]]]) -> Slice:
+    tallies = np.array([(sum(own), len(own)) for _, own in scores], dtype=np.float64).reshape(-1, 2)
+    rows = [row for row, _ in scores]
+    return Slice(kind, name, Metric(metric, mean(0, 1)), rows, tallies, int(tallies[:, 1].sum()), kind)

@@ -10,7 +10,9 @@ import numpy as np
 from nbtune.api import Example, Metric, MetricSet, mean
 from nbtune_recommendation.ranking import Ranking
 
-OVER_USERS = "mean over users with held-out items; all candidates ranked; ties in a fixed random order"
+OVER_USERS = (
+    "mean over users with held-out items; all candidates ranked; ties in a fixed random order (trec_eval: by name)"
+)
 
 
 def metric_set(k: int) -> MetricSet:

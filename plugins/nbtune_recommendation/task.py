@@ -19,6 +19,7 @@ from nbtune.api import (
     Pretrained,
     Problem,
     Recipe,
+    Slice,
     Task,
     escape,
 )
@@ -115,12 +116,16 @@ class Recommendation(Task):
     def tables(
         self, examples: Sequence[Example], predictions: Sequence[Any], inventory: Inventory
     ) -> Mapping[str, pd.DataFrame | str]:
-        from nbtune_recommendation.reporting import cold_start, protocol
+        from nbtune_recommendation.reporting import protocol
 
-        return {
-            "protocol": protocol(examples, predictions, inventory, self.options),
-            "warm and cold": cold_start(predictions, self.options.k),
-        }
+        return {"protocol": protocol(examples, predictions, inventory, self.options)}
+
+    def slices(
+        self, examples: Sequence[Example], predictions: Sequence[Any], train: Sequence[Example], inventory: Inventory
+    ) -> Iterable[Slice]:
+        from nbtune_recommendation.reporting import warm_and_cold
+
+        return warm_and_cold(predictions, self.options.k)
 
     def baselines(self, inventory: Inventory) -> Sequence[Baseline]:
         from nbtune_recommendation.baselines import rivals

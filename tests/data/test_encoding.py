@@ -33,6 +33,21 @@ def test_padding_goes_to_the_longest_of_the_batch_only() -> None:
     assert batch["labels"].tolist() == [[0, 1, 2], [5, -100, -100]]
 
 
+@pytest.mark.parametrize("texts", [1, 3])
+def test_what_goes_with_tokens_is_rounded_up_with_them_also_where_all_are_as_long(texts: int) -> None:
+    feature = {"input_ids": [1, 2, 3], "attention_mask": [1, 1, 1], "labels": [0, 4, 0], "scores": [0.1, 0.2, 0.3, 0.4]}
+    batch = pad([feature] * texts, {"labels": -100}, multiple=8)
+    assert {key: value.shape[1] for key, value in batch.items()} == {
+        "input_ids": 8,
+        "attention_mask": 8,
+        "labels": 8,
+        "scores": 4,
+    }
+    assert batch["labels"][0].tolist() == [0, 4, 0, *[-100] * 5]
+    flags = pad([{"input_ids": [1, 2, 3], "labels": [0.0, 1.0, 0.0]}] * texts, {}, multiple=8)
+    assert flags["labels"].shape == (texts, 3)  # as many labels as tokens, by chance
+
+
 def test_padding_rounds_up_to_a_multiple_where_asked() -> None:
     batch = pad([{"input_ids": [1, 2, 3], "score": 0.5}], {}, multiple=8)
     assert batch["input_ids"].shape == (1, 8)

@@ -106,6 +106,7 @@ def test_help_names_every_option_and_shows_examples() -> None:
         "show",
         "compare",
         "mistakes",
+        "explain",
         "inspect",
         "free",
         "pause",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,15 @@ def test_a_failure_inside_does_not_break_completion(ready: Any, monkeypatch: Any
 
     monkeypatch.setattr(completion, "suggestions", broken)
     assert isinstance(complete(ready, "%finetune n"), list)
+
+
+def test_labels_of_the_run_are_targets(ready: Any, runs_dir: Path) -> None:
+    (runs_dir / "tickets" / "model").mkdir()
+    card = {"inventory": {"labels": ["refund", "card lost"], "counts": {}, "facts": {}}}
+    (runs_dir / "tickets" / "model" / "nbtune.json").write_text(json.dumps(card))
+    assert complete(ready, "%nbtune expl") == ["%nbtune explain"]
+    assert complete(ready, "%nbtune explain ti") == ["%nbtune explain tickets"]
+    assert complete(ready, '%nbtune explain tickets "my text" --ta') == ['%nbtune explain tickets "my text" --target']
+    offered = complete(ready, "%nbtune explain tickets --target ")
+    assert set(offered) == {"%nbtune explain tickets --target refund", '%nbtune explain tickets --target "card lost"'}
+    assert not any("refund" in each for each in complete(ready, "%nbtune explain conll --target re"))  # has no model

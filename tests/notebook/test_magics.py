@@ -51,6 +51,17 @@ def error(shell: Any, source: str) -> BaseException:
 # --- the whole way
 
 
+def test_a_prediction_is_explained_as_in_python(ready: Any, tiny_model: str) -> None:
+    run = cell(ready, f"%finetune classification --data reviews --name why --model {tiny_model} {SETTINGS} --quiet")
+    shown = cell(ready, '%nbtune explain why "a superb film"')
+    assert shown.to_frame().equals(run.explain("a superb film").to_frame())
+    against = cell(ready, 'found = %nbtune explain why "a superb film" --target bad\nfound')
+    assert against.target == "bad"
+    assert "takes one text, not 0" in str(error(ready, "%nbtune explain why"))
+    assert "takes one text, not 2" in str(error(ready, '%nbtune explain why "a" "b"'))
+    assert isinstance(error(ready, '%nbtune explain why "a film" --target bod'), SpecError)
+
+
 def test_a_cell_fine_tunes_evaluates_and_predicts(ready: Any, published: Any, tiny_model: str) -> None:
     run = cell(
         ready,
@@ -277,6 +288,19 @@ def test_runs_are_compared_by_name_and_by_variable(ready: Any, published: Any, t
     assert len(found.pairs) == 3
     assert any("has learned from" in note for note in found.notes)
     assert isinstance(error(ready, "%nbtune compare first"), SpecError)
+
+
+def test_evaluate_divides_by_the_columns_that_are_named(ready: Any, reviews: pd.DataFrame) -> None:
+    ready.user_ns["labelled"] = reviews.assign(origin=["a", "b"] * 20, day="monday")
+    cell(
+        ready,
+        f"%finetune classification --data reviews --model $tiny --name first {SETTINGS} --quiet".replace(
+            "$tiny", ready.user_ns["tiny"]
+        ),
+    )
+    report = cell(ready, "%evaluate first --data labelled --by origin,day")
+    assert {(each.by, each.value) for each in report.slices} == {("origin", "a"), ("origin", "b"), ("day", "monday")}
+    assert isinstance(error(ready, "%evaluate first --data labelled --by nowhere"), SpecError)
 
 
 def test_mistakes_are_found_by_folds_or_on_held_out_data(ready: Any, tiny_model: str, tmp_path: Path) -> None:

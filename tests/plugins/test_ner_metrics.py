@@ -35,7 +35,7 @@ def prediction(tags: Sequence[str]) -> Prediction:
     entities = [
         Entity(start=2 * a, end=2 * b - 1, type=kind, text="", confidence=1.0) for a, b, kind in read_tags(tags)
     ]
-    return {"entities": entities, "repaired": 0}
+    return {"entities": entities, "repaired": []}
 
 
 def scores(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -139,7 +139,7 @@ def test_the_seqeval_report_counts_as_we_do() -> None:
 def test_tables_show_types_mistakes_and_repairs() -> None:
     gold = example(["B-PER", "I-PER", "O", "B-LOC", "O", "B-ORG", "O", "B-LOC", "O"])
     found = prediction(["B-PER", "I-PER", "O", "B-ORG", "O", "B-ORG", "I-ORG", "O", "B-PER"])
-    found["repaired"] = 2
+    found["repaired"] = [1, 3]
     unscored = Example({**gold.inputs}, None)
     tables = entity_tables([gold, unscored], [found, found])
     by_type, mistakes, repaired = (tables[name] for name in ("by type", "mistakes", "repaired tags"))
@@ -154,4 +154,4 @@ def test_tables_show_types_mistakes_and_repairs() -> None:
         "missed": 1,
         "made up": 1,
     }
-    assert repaired["entities repaired"].tolist() == [2]
+    assert repaired[["found", "right"]].to_numpy().tolist() == [[4, 1], [2, 1]]

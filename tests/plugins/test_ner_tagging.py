@@ -48,7 +48,7 @@ def test_entities_are_those_of_conlleval_on_valid_and_invalid_sequences() -> Non
         tags = [NAMES[label] for label in labels]
         spans, repaired = by_hand(tags)
         assert entities(labels) == spans
-        assert find_entities(np.asarray(labels, dtype=np.int64)).repaired == repaired
+        assert find_entities(np.asarray(labels, dtype=np.int64)).repaired.size == repaired
         # seqeval's default mode follows conlleval too; its ends are inclusive
         assert [(a, b + 1, kind) for kind, a, b in get_entities(tags)] == spans
 
@@ -77,7 +77,7 @@ def test_viterbi_finds_the_best_valid_sequence() -> None:
     names = label_names(("A", "B"))
 
     def valid(path: tuple[int, ...]) -> bool:
-        return find_entities(np.asarray(path)).repaired == 0
+        return find_entities(np.asarray(path)).repaired.size == 0
 
     for _ in range(20):
         logits = numbers.normal(size=(4, len(names))).astype(np.float32)

@@ -31,7 +31,7 @@ def token_example(tokens: str, tags: str) -> Example:
 
 def predicted(*spans: tuple[int, int, str], text: str) -> Prediction:
     entities = [Entity(start=a, end=b, type=kind, text=text[a:b], confidence=0.5) for a, b, kind in spans]
-    return {"entities": entities, "repaired": 0}
+    return {"entities": entities, "repaired": []}
 
 
 def test_listing_the_task_brings_neither_torch_nor_pandas() -> None:

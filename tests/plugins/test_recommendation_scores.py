@@ -7,7 +7,7 @@ import pytest
 from nbtune_recommendation import Recommendation
 from nbtune_recommendation.catalogue import Catalogue
 from nbtune_recommendation.ranking import Ranking, best_first, rank_items
-from nbtune_recommendation.reporting import cold_start
+from nbtune_recommendation.reporting import warm_and_cold
 from nbtune_recommendation.scoring import metric_set, ndcg
 from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
@@ -116,10 +116,12 @@ def test_cold_users_and_items_are_counted_apart() -> None:
     cold = rank_items(
         catalogue(4, popularity), np.asarray([1.0, 2, 3, 4]), user="c", excluded=(), relevant=[1], k=2, cold_user=True
     )
-    table = cold_start([warm, cold], 2).set_index("held out")
-    assert table["count"].tolist() == [1, 1, 2, 1]
-    assert table.loc["users with a history", "ndcg@2"] == 1.0
-    assert table.loc["users without (cold start)", "recall@2"] == 0.0
+    found = {f"{s.by} {s.value}": s for s in warm_and_cold([warm, cold], 2)}
+    value = {name: float(each.metric.formula(each.tallies.sum(axis=0))) for name, each in found.items()}
+    assert [each.count for each in found.values()] == [1, 1, 2, 1]
+    assert [list(each.rows) for each in found.values()] == [[0], [1], [0, 1], [0]]
+    assert value["users with a history"] == 1.0
+    assert value["users without (cold start)"] == 0.0
     # of the warm user, i1 is first among the items that are not relevant; of the cold one, third
-    assert table.loc["items known from training", "recall@2"] == 0.5
-    assert table.loc["items new to training (cold start)", "ndcg@2"] == 1.0
+    assert value["items known from training"] == 0.5
+    assert value["items new to training (cold start)"] == 1.0

@@ -241,6 +241,26 @@ def _without_limit(self: Any, examples: Any, *, training: bool) -> Any:
     return [[{**row, **({"labels": 0} if training else {})}] for row in rows]
 
 
+def _numb_score(batch: Any) -> Any:
+    return batch["input_ids"].float().sum(-1)
+
+
+def _explained(**changes: Any) -> Callable[..., Any]:
+    """What SequenceHead says, changed."""
+
+    def explained(self: Any, example: Any, prediction: Any, target: Any) -> Any:
+        from nbtune.api import SequenceHead
+
+        return dataclasses.replace(SequenceHead.explained(self, example, prediction, target), **changes)
+
+    return explained
+
+
+def _beyond(self: Any, example: Any, prediction: Any, target: Any) -> Any:
+    tokens = len(self.encode([example], training=False)[0][0]["input_ids"])
+    return _explained(places=[[("text", 0, 10_000)] * tokens])(self, example, prediction, target)
+
+
 HEADS: dict[str, tuple[dict[str, Any], str]] = {
     "decode looks at the target": ({"decode": _peeks}, "decode must not look at example.target"),
     "decode keeps a memory": ({"decode": _remembers}, "predictions differ between one by one and all at once"),
@@ -251,6 +271,14 @@ HEADS: dict[str, tuple[dict[str, Any], str]] = {
     "tensors kept on the device": ({"outputs": _tensors}, "outputs gave tensors"),
     "padding read as text": ({"outputs": _unmasked}, "differs between a batch and alone: pass the attention mask"),
     "texts beyond the model": ({"encode": _without_limit}, "heed recipe.max_length"),
+    "no explanation": ({"explained": lambda *_: "because"}, "explained gave a str: give an Explained"),
+    "tokens without a place": ({"explained": _explained(places=[[None]])}, "more or fewer places than"),
+    "places beyond the text": ({"explained": _beyond}, "0 to 10000: give a text of the inputs"),
+    "a score without gradient": (
+        {"explained": _explained(score=_numb_score)},
+        "the score of explained has no gradient",
+    ),
+    "a score of all": ({"explained": _explained(score=lambda batch: _numb_score(batch).sum())}, "of shape ()"),
     "a state that is no JSON": ({"state": lambda _: {"cut": np.float32(0.5)}}, "state['cut'] is a float32"),
 }
 

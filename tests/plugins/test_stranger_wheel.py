@@ -165,7 +165,7 @@ print("\\n" + json.dumps({{
     assert told["options"] == {"margin": 0.02}
     low, gain, high = told["gain"]
     assert -1 <= low <= gain <= high <= 1
-    assert told["baselines"] == ["TF-IDF + ridge regression"]
+    assert told["baselines"] == ["TF-IDF + ridge regression", "before fine-tuning"]
     one, other = told["leads"]
     assert one == pytest.approx(-other, abs=1e-5)  # whichever stands first
     assert [line.split(":")[0] for line in told["diary"]] == ["step 3", "step 6"]

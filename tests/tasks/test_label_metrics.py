@@ -162,9 +162,23 @@ def test_per_label_table_equals_the_classification_report() -> None:
         zero_division=0,
     )
     for label in LABELS:
-        for ours, theirs in {"precision": "precision", "recall": "recall", "f1": "f1-score"}.items():
-            assert table.loc[label, ours] == pytest.approx(report[label][theirs])
+        there = report[label]["support"] > 0
+        for ours, theirs in {"recall": "recall", "f1": "f1-score"}.items():
+            assert table.loc[label, ours] == pytest.approx(
+                report[label][theirs] if there else float("nan"), nan_ok=True
+            )
+        if there or table.loc[label, "predicted"]:
+            assert table.loc[label, "precision"] == pytest.approx(report[label]["precision"])
         assert table.loc[label, "support"] == report[label]["support"]
+
+
+def test_a_label_that_no_row_has_is_shown_as_absent_not_as_0_or_1() -> None:
+    sure = LabelScores.best(("a", "b", "c"), np.array([0.8, 0.1, 0.1]))
+    table = per_label_table(("a", "b", "c"), [Example({}, "b"), Example({}, "b")], [sure, sure]).set_index("label")
+    assert table.loc["a", "precision"] == 0.0  # it was predicted, wrongly
+    assert np.isnan(table.loc["a", ["recall", "f1"]].to_numpy(float)).all()
+    assert table.loc["b", ["precision", "recall", "f1"]].tolist() == [0.0, 0.0, 0.0]  # it was there, and never found
+    assert np.isnan(table.loc["c", ["precision", "recall", "f1"]].to_numpy(float)).all()
 
 
 def test_confusion_table_equals_that_of_scikit_learn() -> None:

@@ -1,0 +1,67 @@
+"""The model before fine-tuning, as a rival of the one after: the base with a new head, or the run it started from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from nbtune.evaluation.report import Rival
+from nbtune.tasks.head import Head, Recipe
+from nbtune.tasks.pretrained import Pretrained
+from nbtune.tasks.task import Task
+from nbtune.training import adapters
+from nbtune.training.batches import forward_with
+from nbtune.training.devices import Device
+from nbtune.training.loop import set_training
+from nbtune.training.randomness import random_state, seed_generators, set_random_state
+from nbtune.training.shortcuts import pack_predictions
+from nbtune.values import Example, Inventory
+
+MOST = 1000
+"""Examples it is asked about; a random choice of them where there are more."""
+NAME = "before fine-tuning"
+
+
+def untrained(
+    task: Task,
+    base: Pretrained,
+    inventory: Inventory,
+    recipe: Recipe,
+    device: Device,
+    examples: Sequence[Example],
+    heed: Callable[[], None] = lambda: None,
+) -> Rival:
+    """What the model said before its first step, with the new layers that the run's seed draws."""
+    rows = _choice(len(examples))
+    asked = examples if rows is None else [examples[row] for row in rows]
+    with _seeded(recipe.seed):
+        head = task.head(base, inventory, recipe)
+        answers = list(_answers(head, device, asked, heed))
+    return Rival(NAME if rows is None else f"{NAME} ({MOST:,} examples)", answers, rows)
+
+
+def _answers(head: Head, device: Device, examples: Sequence[Example], heed: Callable[[], None]) -> Iterator[object]:
+    for module in adapters.modules(head).values():
+        module.to(device.device)
+    set_training(head, False)
+    pack_predictions(head, device)
+    yield from head.predict(examples, forward_with(head, device, heed=heed))
+
+
+def _choice(examples: int) -> list[int] | None:
+    if examples <= MOST:
+        return None
+    return sorted(np.random.default_rng(0).choice(examples, MOST, replace=False).tolist())
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The generators as they were when the run made its head; afterwards as they are now: they are the user's."""
+    state = random_state()
+    seed_generators(seed)
+    try:
+        yield
+    finally:
+        set_random_state(state)

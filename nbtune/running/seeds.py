@@ -1,0 +1,147 @@
+"""A family of runs that differ in their seed alone: the first, which was asked for, and the further ones beside it.
+
+Each is a run like any other (NAME, NAME.seed1, NAME.seed2 ...), from the data that the first has kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from nbtune.control import Control
+from nbtune.errors import RunError
+from nbtune.running import folder as folders
+from nbtune.running import identity, interrupts, locks
+from nbtune.running.folder import MARKER, RunFolder
+from nbtune.running.run import Run
+from nbtune.running.spec import RunSpec
+from nbtune.tasks.hookspecs import Watcher
+from nbtune.tasks.pretrained import pretrained
+from nbtune.tasks.registry import registry
+
+if TYPE_CHECKING:
+    from nbtune.evaluation.report import Report
+    from nbtune.running.asked import Answered
+
+
+def family(run: Run) -> list[Run]:
+    """The run, then the further ones of its family that have finished."""
+    return [run, *(other for other in _further(run) if other.status == "finished")]
+
+
+def only_further_missing(run: Run) -> bool:
+    """Whether the run itself has finished, and one of its family has not."""
+    spec = RunFolder(run.folder).spec()
+    return spec.seeds > 1 and run.status == "finished" and len(family(run)) < spec.seeds
+
+
+def train_further(first: Run, watchers: Sequence[Watcher], control: Control | None) -> Run:
+    """Train what is missing of the family of a run that has finished, and put the spread into its report.
+
+    A run that is stopped ends it; resuming the first goes on there.
+
+    Raises:
+        RunError: another run has the name of one of the family.
+    """
+    from nbtune.running.launch import resume
+
+    spec = RunFolder(first.folder).spec()
+    if spec.seeds == 1 or first.status != "finished":
+        return first
+    for place, name in enumerate(_names(first, spec), start=1):
+        own = [another(watcher) for watcher in watchers]
+        folder = RunFolder(first.folder.parent / name)
+        if not folder.is_run():
+            run = _train(first, name, spec.seed + place, own, control)
+        else:
+            _refuse_stranger(first, folder)
+            run = Run(folder)
+            if run.status != "finished":
+                run = resume(run, watchers=own, control=control)
+        if run.status != "finished":
+            return first
+    _write_report(first)
+    return first
+
+
+def another(watcher: Watcher) -> Watcher:
+    """The watcher for a further run: a new one from a display that says how, else the same."""
+    make = getattr(watcher, "of_another_run", None)
+    made: Watcher = watcher if make is None else make()
+    return made
+
+
+def with_spread(report: Report, first: Answered, further: Sequence[Answered]) -> Report:
+    """The report with the spread of all metrics over the family."""
+    from nbtune.evaluation.report import over_seeds
+
+    metrics = first.model.task.metrics(first.model.inventory)
+    return over_seeds(report, metrics, first.examples, [each.predictions for each in (first, *further)])
+
+
+def _names(first: Run, spec: RunSpec) -> Iterator[str]:
+    return (f"{first.name}.seed{spec.seed + place}" for place in range(1, spec.seeds))
+
+
+def _further(first: Run) -> Iterator[Run]:
+    spec = RunFolder(first.folder).spec()
+    for name in _names(first, spec):
+        folder = RunFolder(first.folder.parent / name)
+        if (folder.path / MARKER).is_file():
+            yield Run(folder)
+
+
+def _refuse_stranger(first: Run, folder: RunFolder) -> None:
+    """Raise unless the run in `folder` learns the same from the same data with another seed."""
+
+    def made_of(own: RunFolder) -> dict[str, Any]:
+        parts = (own.read_json("data.json") or {}).get("parts", {})
+        settings = {**identity.settings(own.spec()), "seed": None}
+        return {"settings": settings, "data": {part: facts["sha256"] for part, facts in parts.items()}}
+
+    changes = identity.differences(made_of(RunFolder(first.folder)), made_of(folder))
+    if changes:
+        raise RunError(
+            f"{folder.name!r} would be one of the seeds of {first.name!r}, but it is another run: {changes[0]}",
+            "give the family another name, or move that run's folder away",
+        )
+
+
+def _train(first: Run, name: str, seed: int, watchers: Sequence[Watcher], control: Control | None) -> Run:
+    """Train once more as `first` was, with another seed, from the data it kept."""
+    from nbtune.running import launch, resuming
+    from nbtune.running.driving import drive
+
+    heard = control or Control()
+    too_early = f"stopped before {name!r}; resuming {first.name!r} goes on with its seeds"
+    with launch.attended(heard, too_early), contextlib.ExitStack() as held:
+        with interrupts.at_once(heard):
+            was = RunFolder(first.folder).spec()
+            split = was.seed if was.split_seed is None else was.split_seed
+            spec = was.model_copy(update={"name": name, "seed": seed, "seeds": 1, "split_seed": split})
+            task = registry().task(spec.task).configured(spec.options)
+            base = pretrained(spec.model, trust_remote_code=first.trusted)
+            prepared = resuming.kept_data(RunFolder(first.folder), task)
+        recipe = replace(launch.recipe_of(spec, base), seed=seed)
+        plan = launch.make_plan(spec, task, base, recipe, prepared, folders.create(name, spec.task), heard)
+        held.enter_context(locks.hold(plan.folder.path))
+        interrupts.whole(heard, launch.begin, plan)
+        return drive(plan, watchers, held, in_background=False, begun=False)
+
+
+def _write_report(first: Run) -> None:
+    """The report of the first run again, with the spread of its family."""
+    from nbtune.running import card
+
+    report = first.report
+    if report is None:
+        return
+    answers = [run.answers() for run in family(first)]
+    report = with_spread(report, answers[0], answers[1:])
+    folder = RunFolder(first.folder)
+    with folder.writing("the report"):
+        folder.write("report.json", report.to_json())
+        source = (folder.read_json("data.json") or {}).get("source", "")
+        folder.write("README.md", card.model_card(folder.name, folder.spec(), source, report))

@@ -1,0 +1,179 @@
+"""A training repeated with other seeds, and what the spread says."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nbtune
+from nbtune.control import Control
+from nbtune.errors import RunError, SpecError
+from nbtune.evaluation.paired import Counted
+from nbtune.evaluation.report import Report
+from nbtune.evaluation.seeds import difference_over_seeds, spread
+from nbtune.events import Ended, Stepped
+from nbtune.tasks.metrics import Metric, mean
+
+WORDS = {"praise": ["good", "lovely", "superb", "kind"], "blame": ["bad", "awful", "rude", "dull"]}
+THINGS = ("meal", "day", "film", "guide", "room", "song")
+DATA = pd.DataFrame(
+    [
+        {"text": f"a {word} {thing}", "label": label}
+        for label, some in WORDS.items()
+        for word in some
+        for thing in THINGS
+    ]
+).sample(frac=1, random_state=0, ignore_index=True)
+ACCURACY = Metric("accuracy", mean(1, 0))
+
+
+def trained(model: str, name: str, **settings: Any) -> nbtune.Run:
+    given = {"epochs": 2, "learning_rate": 1e-3, "max_length": 16, "test_fraction": 0.3, "watchers": [], **settings}
+    return nbtune.finetune("classification", data=DATA, model=model, name=name, **given)
+
+
+@pytest.fixture(scope="module")
+def family(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[nbtune.Run]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBTUNE_RUNS_DIR", str(tmp_path_factory.mktemp("runs")))
+        yield trained(tiny_model, "many", seeds=3)
+
+
+def test_each_seed_is_a_run_of_its_own_on_the_same_parts(family: nbtune.Run) -> None:
+    runs = [nbtune.load(name) for name in ("many", "many.seed1", "many.seed2")]
+    assert [run.status for run in runs] == ["finished"] * 3
+    assert [run.spec.seed for run in runs] == [0, 1, 2]
+    digests = [nbtune.load(run.name).evaluate().frame for run in runs]
+    assert all(frame is not None and frame["text"].equals(digests[0]["text"]) for frame in digests)  # type: ignore[index]
+    weights = [(run.model_path / "model.safetensors").read_bytes() for run in runs]
+    assert len(set(weights)) == 3
+
+
+def test_the_report_of_the_first_tells_mean_and_spread_of_all(family: nbtune.Run) -> None:
+    report = family.report
+    assert report is not None
+    own = [nbtune.load(name).metrics["accuracy"] for name in ("many", "many.seed1", "many.seed2")]
+    found = report.seeds["accuracy"]
+    assert found.values == pytest.approx(own)
+    assert found.mean.value == pytest.approx(np.mean(own))
+    assert found.deviation == pytest.approx(np.std(own, ddof=1))
+    assert found.mean.low <= found.mean.value <= found.mean.high
+    assert Report.from_dict(report.to_dict()).seeds == report.seeds
+    for form in report._repr_mimebundle_().values():
+        assert "mean of 3 seeds" in form
+    assert "mean of 3 seeds" in (family.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_further_run_can_be_trained_again_from_its_own_settings(family: nbtune.Run, runs_dir: Path) -> None:
+    second = family.folder.parent / "many.seed1"
+    settings = tomllib.loads((second / "spec.toml").read_text(encoding="utf-8"))
+    for name in ("task", "name", "data", "validation", "test", "options"):
+        settings.pop(name, None)
+    again = nbtune.finetune("classification", data=DATA, name="again", watchers=[], **settings)
+    assert (again.model_path / "model.safetensors").read_bytes() == (
+        second / "model" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_other_data_is_scored_by_the_whole_family_where_that_is_asked(family: nbtune.Run) -> None:
+    assert not family.evaluate(DATA).seeds
+    report = family.evaluate(DATA, seeds=True)
+    assert len(report.seeds["accuracy"].values) == 3
+    with pytest.raises(RunError, match="one seed"):
+        nbtune.load("many.seed1").evaluate(seeds=True)
+
+
+def test_a_family_that_was_cut_off_is_gone_on_with(tiny_model: str, runs_dir: Path) -> None:
+    control, ended = Control(), []
+
+    class Cut:
+        def on_event(self, event: Any) -> None:
+            if isinstance(event, Ended):
+                ended.append(event.status)
+            if isinstance(event, Stepped) and len(ended) == 1:
+                control.stop()  # in the first step of the second seed
+
+    run = trained(tiny_model, "cut", seeds=3, watchers=[Cut()], control=control)
+    assert ended == ["finished", "stopped"]
+    assert run.report is not None
+    assert not run.report.seeds
+    assert not (runs_dir / "cut.seed2").exists()
+    run.resume()
+    assert run.report is not None
+    assert len(run.report.seeds["accuracy"].values) == 3
+    whole = trained(tiny_model, "whole", seeds=3)
+    assert whole.report is not None
+    assert whole.report.seeds == run.report.seeds
+    with pytest.raises(RunError, match="has finished"):
+        run.resume()
+
+
+def test_a_strangers_run_is_not_taken_for_one_of_the_family(tiny_model: str, runs_dir: Path) -> None:
+    trained(tiny_model, "mine.seed1", epochs=1)
+    with pytest.raises(RunError, match="epochs changed from 2 to 1"):
+        trained(tiny_model, "mine", seeds=2)
+
+
+def test_seeds_in_the_background_are_refused_before_anything_is_written(tiny_model: str, runs_dir: Path) -> None:
+    with pytest.raises(SpecError, match="background"):
+        trained(tiny_model, "later", seeds=2, background=True)
+    assert not runs_dir.exists() or not list(runs_dir.iterdir())
+
+
+def test_a_difference_inside_seed_noise_is_called_that(family: nbtune.Run, tiny_model: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBTUNE_RUNS_DIR", str(family.folder.parent))
+        alike = trained(tiny_model, "alike", seeds=2, seed=10, split_seed=0)
+        better = trained(tiny_model, "better", seeds=2, epochs=12, learning_rate=5e-3)
+        words = list(nbtune.compare([family, alike]).verdicts())
+        assert "inside seed noise" in words[-1]
+        found = nbtune.compare([better, alike])
+        assert found.pairs[0].over_seeds is not None
+        assert found.pairs[0].over_seeds.low > 0
+        assert "beyond seed noise" in list(found.verdicts())[-1]
+        alone = nbtune.compare([nbtune.load("better.seed1"), alike])
+        assert alone.pairs[0].over_seeds is None
+        assert any("one seed of better.seed1" in note for note in alone.notes)
+    for run in (alike, better):
+        for folder in family.folder.parent.glob(f"{run.name}*"):
+            shutil.rmtree(folder)
+
+
+def counted(rates: list[float], random: np.random.Generator, examples: int = 400) -> list[Counted]:
+    """Seeds that are right at these rates, on shared examples of uneven difficulty."""
+    easy = random.random(examples)
+    return [Counted(ACCURACY, np.stack([np.ones(examples), (easy < rate).astype(float)], axis=1)) for rate in rates]
+
+
+def test_the_interval_over_seeds_covers_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(3)
+    rounds, inside = 300, 0
+    for _ in range(rounds):
+        rates = (0.7 + 0.04 * random.standard_normal(5)).tolist()
+        found = spread(counted(rates, random)).mean
+        inside += found.low <= 0.7 <= found.high
+    assert 0.92 <= inside / rounds <= 0.98  # two standard errors of 300 rounds are 2.5 points
+
+
+def test_equal_seeds_leave_the_uncertainty_of_the_examples() -> None:
+    random = np.random.default_rng(4)
+    found = spread(counted([0.7] * 5, random))
+    assert found.deviation == 0.0
+    assert 0.06 < found.mean.high - found.mean.low < 0.12  # that of 400 examples: 2 * 1.96 * sqrt(0.21 / 400) = 0.09
+
+
+def test_two_trainings_of_equal_worth_differ_surely_in_about_one_case_of_twenty() -> None:
+    random = np.random.default_rng(5)
+    sure = 0
+    for _ in range(200):
+        both = counted((0.7 + 0.04 * random.standard_normal(10)).tolist(), random)
+        gap = difference_over_seeds(both[:5], both[5:])
+        sure += not gap.low <= 0 <= gap.high
+    assert sure / 200 < 0.1
