@@ -14,6 +14,15 @@ ColumnKind: TypeAlias = Literal["text", "label", "labels", "tokens", "tags", "sp
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
+FIXES: Mapping[str, str] = {
+    "repair_tags": "tag sequences that break their scheme are read by conlleval's rule",
+    "normalise_text": "texts in a wrong encoding are mended, composed (NFC) and rid of invisible characters",
+    "drop_leaks": "training examples that are also in the validation or test data given are left out",
+    "drop_conflicts": "training examples with the same input and different targets are left out",
+    "drop_duplicates": "training examples that repeat an earlier one, with the same target, are left out",
+}
+"""What `fix = [...]` may name, in the order in which it is done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -82,13 +91,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a check noticed about the data; `rows` are 0-based and may be a selection of `count`."""
+    """Something a check noticed about the data; `rows` are 0-based and may be a selection of `count`.
+
+    `fix` names what remedies it, as in `fix = ["drop_duplicates"]`; "" where only the user can.
+    """
 
     severity: Severity
     message: str
     remedy: str = ""
     rows: tuple[int, ...] = ()
     count: int = 0
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

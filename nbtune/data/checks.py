@@ -3,43 +3,82 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from nbtune.data import duplicates
+from nbtune.data.findings import finding_on, rows_in_words, s
+from nbtune.data.groups import Groupings, across_parts
 from nbtune.data.packing import PackedExamples, pack
-from nbtune.data.survey import identities
+from nbtune.data.wording import look_at_texts
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
 from nbtune.values import Example, Finding, Inventory, Part
 
-_ROWS_KEPT = 100
-_ROWS_SHOWN = 5
+_SHOWN = 5
+QUICK = 20_000
+"""Examples up to which near duplicates are looked for before a training (a second); `%nbtune inspect` always does."""
+QUICK_TEXTS = 100_000
+"""The same for the wording of the texts."""
 
 
-def check(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> tuple[Finding, ...]:
-    """What is worth knowing about the data, the worst first.
+def check(
+    task: Task,
+    parts: Mapping[Part, Sequence[Example]],
+    inventory: Inventory,
+    *,
+    groups: Groupings | None = None,
+    thorough: bool = False,
+) -> tuple[Finding, ...]:
+    """What is worth knowing about the data, the worst first. Unless `thorough`, slow checks of large data are left out,
+    which a finding says."""
+    packed = {part: pack(examples) for part, examples in parts.items()}
+    return ranked(
+        [
+            *_few_labels(task, packed, inventory),
+            *_unseen_labels(task, packed, inventory),
+            *duplicates.exact(task, packed),
+            *_slow(task, packed, thorough),
+            *across_parts(task, packed, groups),
+            *_imbalance(inventory),
+            *task.check(packed, inventory),
+        ]
+    )
+
+
+def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst first."""
+    order = {"error": 0, "warning": 1, "note": 2}
+    return tuple(sorted(findings, key=lambda finding: order[finding.severity]))
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Stop where the data cannot be learned from.
 
     Raises:
         DataError: a finding is an error: the first is its message, its remedy the hint.
     """
-    packed = {part: pack(examples) for part, examples in parts.items()}
-    findings = [
-        *_few_labels(task, packed, inventory),
-        *_unseen_labels(task, packed, inventory),
-        *_duplicates(task, packed),
-        *_imbalance(inventory),
-        *task.check(packed, inventory),
-    ]
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        more = f" (and {len(errors) - 1} more such finding{_s(len(errors) - 1)})" if len(errors) > 1 else ""
+        more = f" (and {len(errors) - 1} more such finding{s(len(errors) - 1)})" if len(errors) > 1 else ""
         raise DataError(errors[0].message + more, errors[0].remedy)
-    order = {"error": 0, "warning": 1, "note": 2}
-    return tuple(sorted(findings, key=lambda finding: order[finding.severity]))
+
+
+def _slow(task: Task, parts: Mapping[Part, PackedExamples], thorough: bool) -> Iterator[Finding]:
+    size = sum(len(examples) for examples in parts.values())
+    left_out = []
+    if thorough or size <= QUICK_TEXTS:
+        for part, examples in parts.items():
+            yield from look_at_texts(task, part, examples)
+    else:
+        left_out.append("the wording of the texts")
+    if thorough or size <= QUICK:
+        yield from duplicates.almost(task, parts)
+    elif duplicates.by_text(task):
+        left_out.append("near duplicates")
+    if left_out:
+        looked = f"not looked at, because {size:,} examples take a while: {' and '.join(left_out)}"
+        yield Finding("note", looked, "%nbtune inspect does")
 
 
 def _few_labels(task: Task, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterator[Finding]:
@@ -72,65 +111,12 @@ def _unseen_labels(task: Task, parts: Mapping[Part, Sequence[Example]], inventor
         for label, where in sorted(rows.items()):
             near = get_close_matches(label, inventory.labels, n=1, cutoff=0.6)
             meant = f"; did you mean {near[0]!r}?" if near else ""
-            yield Finding(
+            yield finding_on(
                 "error" if part == "validation" else "warning",
                 f"the label {label!r} is in the {part} data but not in the training data ({rows_in_words(where)})",
                 f"correct it there, or add examples of it to the training data{meant}",
-                rows=tuple(where[:_ROWS_KEPT]),
-                count=len(where),
+                where,
             )
-
-
-def _duplicates(task: Task, parts: Mapping[Part, PackedExamples]) -> Iterator[Finding]:
-    seen: dict[Part, PackedExamples] = {}
-    for part, examples in parts.items():
-        own = identities(task, examples)
-        for other, theirs in seen.items():
-            rows = np.sort(examples.rows[np.isin(own, identities(task, theirs))])
-            if len(rows):
-                where = f"{_are(len(rows))} also in the {_called(other)} data ({rows_in_words(rows)})"
-                yield Finding(
-                    "warning",
-                    f"{len(rows):,} of the {len(examples):,} {part} examples {where}",
-                    f"the score may be too good: take them out of {other} or {part}",
-                    rows=tuple(rows[:_ROWS_KEPT].tolist()),
-                    count=len(rows),
-                )
-        seen[part] = examples
-    if "train" in parts:
-        yield from _repeats(parts["train"], identities(task, parts["train"]))
-
-
-def _repeats(train: PackedExamples, identity: NDArray[np.uint64]) -> Iterator[Finding]:
-    _, first, number, counts = np.unique(identity, return_index=True, return_inverse=True, return_counts=True)
-    repeated = np.flatnonzero(counts[number] > 1)
-    if not len(repeated):
-        return
-    answers: dict[int, Any] = {}
-    contrary: set[int] = set()
-    for which, example in zip(number[repeated].tolist(), train.take(repeated), strict=True):
-        if answers.setdefault(which, example.target) != example.target:
-            contrary.add(which)
-    if contrary:
-        rows = np.sort(train.rows[np.isin(number, list(contrary))])
-        yield Finding(
-            "warning",
-            f"{len(contrary):,} input{_s(len(contrary))} {_are(len(contrary))} in the training data more than once,"
-            " with different targets"
-            f" ({rows_in_words(rows)})",
-            "decide which target is right: the model cannot learn both",
-            rows=tuple(rows[:_ROWS_KEPT].tolist()),
-            count=len(rows),
-        )
-    extra = np.sort(train.rows[repeated[first[number[repeated]] != repeated]])
-    subject = "1 training example repeats" if len(extra) == 1 else f"{len(extra):,} training examples repeat"
-    yield Finding(
-        "note",
-        f"{subject} an earlier one ({rows_in_words(extra)})",
-        "drop them if they are there by mistake",
-        rows=tuple(extra[:_ROWS_KEPT].tolist()),
-        count=len(extra),
-    )
 
 
 def _imbalance(inventory: Inventory) -> Iterator[Finding]:
@@ -139,11 +125,11 @@ def _imbalance(inventory: Inventory) -> Iterator[Finding]:
         return
     rare = [label for label in inventory.labels if counts[label] < 5]
     if rare:
-        shown = ", ".join(f"{label} ({counts[label]})" for label in rare[:_ROWS_SHOWN])
+        shown = ", ".join(f"{label} ({counts[label]})" for label in rare[:_SHOWN])
         yield Finding(
             "note",
-            f"{len(rare):,} label{_s(len(rare))} with fewer than 5 training examples: {shown}"
-            + (", ..." if len(rare) > _ROWS_SHOWN else ""),
+            f"{len(rare):,} label{s(len(rare))} with fewer than 5 training examples: {shown}"
+            + (", ..." if len(rare) > _SHOWN else ""),
             "the model will hardly learn them: add examples, or join them with another label",
             count=len(rare),
         )
@@ -154,21 +140,3 @@ def _imbalance(inventory: Inventory) -> Iterator[Finding]:
             f"the labels are out of balance: {most[0]!r} has {most[1]:,} examples, {fewest[0]!r} {fewest[1]:,}",
             'class_weights = "balanced" makes rare labels count as much',
         )
-
-
-def _called(part: Part) -> str:
-    return "training" if part == "train" else part
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def rows_in_words(rows: Sequence[int] | NDArray[np.int64]) -> str:
-    """The first few rows by number."""
-    shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
-    return f"row{_s(len(rows))} {shown}{', ...' if len(rows) > _ROWS_SHOWN else ''}"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nbtune.data.findings import finding_on
 from nbtune.data.tables import Table
 from nbtune.data.tags import SCHEMES, detect_scheme, split_tag, to_bio
 from nbtune.errors import DataError
@@ -140,7 +141,9 @@ def _as_bio(
     if not changed:
         return bio, ()
     message = f"{name}: an I- tag that continues nothing is read as B- (sentences with one: {len(changed):,})"
-    return bio, (Finding("note", message, rows=tuple(changed[:20]), count=len(changed)),)
+    return bio, (
+        finding_on("note", message, "correct them, if the tags should begin elsewhere", changed, "repair_tags"),
+    )
 
 
 def _differ(old: Sequence[str], new: Sequence[str]) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbtune.data.checks import check
+from nbtune.data.checks import check, ranked, refuse
 from nbtune.data.columns import Overrides, fold, map_columns
 from nbtune.data.correcting import apply
+from nbtune.data.fixes import Fixed, mend, normalise_like_training, notes, repairs
+from nbtune.data.groups import groupings
 from nbtune.data.objects import frame_of
 from nbtune.data.packing import PackedExamples, pack
 from nbtune.data.reading import BadRows, read_examples
@@ -27,8 +29,8 @@ class Prepared:
     """Data ready to be encoded.
 
     `parts` are as the task arranged them for its head, `raw` one example a row as read. `data` describes the source
-    in words; `made_split` says how parts that were not given were made ("" where all were); `corrections` what was
-    taken from a file of corrected answers.
+    in words; `made_split` says how parts that were not given were made ("" where all were); `fixes` what was changed;
+    `corrections` what was taken from a file of corrected answers.
     """
 
     parts: dict[Part, PackedExamples]
@@ -38,6 +40,7 @@ class Prepared:
     findings: tuple[Finding, ...]
     data: str
     made_split: str
+    fixes: tuple[Fixed, ...] = ()
     corrections: Mapping[str, Any] | None = None
 
 
@@ -52,14 +55,19 @@ def prepare(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.0,
     seed: int = 0,
+    fix: Collection[str] = (),
+    thorough: bool = False,
     namespace: Mapping[str, Any] | None = None,
     corrections: str = "",
 ) -> Prepared:
-    """Read `data` (and `validation`, `test`), make the parts that are missing, and check them all.
+    """Read `data` (and `validation`, `test`), do the fixes, make the parts that are missing, and check them all.
 
     Each may be a DataFrame, a list of dicts, a `datasets` object, a path, "hub:...", "sample:..." or the name of a
     variable in `namespace`. Test data is made only where `test_fraction` is positive. `corrections` is the path of a
     file of corrected answers: they do not change the split, so that runs with and without them can be compared.
+
+    `thorough` is for who only wants to look: slow checks are made of large data too, and findings that would stop a
+    training are given with the others.
 
     Raises:
         DataError: the data cannot be found, read or learned from.
@@ -71,22 +79,27 @@ def prepare(
             "give fractions above 0 that add up to less than 1",
         )
     tables, implied = _gather(task, data, validation, test, namespace)
-    raw, chosen, findings = _read_parts(task, tables, implied, columns, bad_rows)
+    raw, chosen, noticed, record = _read_parts(task, tables, implied, columns, bad_rows, fix)
     described = _described(data, tables, implied)
+    groups = groupings(tables, chosen)
     del tables  # as large as the examples
+    raw, done = mend(task, raw, fix)
+    record += done
     raw, made = _complete(task, raw, {"validation": validation_fraction, "test": test_fraction}, seed)
     facts = None
     if corrections:
         corrected = apply(task, raw, Path(corrections).expanduser())
-        raw, facts, findings = corrected.parts, corrected.facts, (*findings, *corrected.findings)
+        raw, facts, noticed = corrected.parts, corrected.facts, [*noticed, *corrected.findings]
         described = f"{described}, {facts['rows']:,} answers corrected by {Path(corrections).name}"
     inventory = task.inventory(raw["train"])
-    findings = (*findings, *check(task, raw, inventory))
+    findings = ranked([*notes(record), *noticed, *check(task, raw, inventory, groups=groups, thorough=thorough)])
+    if not thorough:
+        refuse(findings)
     parts = {part: pack(task.arrange(examples, inventory, part)) for part, examples in raw.items()}
     for part, examples in parts.items():
         if not examples:
             raise DataError(f"the {part} data has no example that the task {task.name!r} can use", "give more rows")
-    return Prepared(parts, raw, inventory, chosen, findings, described, made, facts)
+    return Prepared(parts, raw, inventory, chosen, findings, described, made, tuple(record), facts)
 
 
 def read_for_scoring(
@@ -99,11 +112,13 @@ def read_for_scoring(
     namespace: Mapping[str, Any] | None = None,
     bad_rows: BadRows = "error",
     like: ColumnMap | None = None,
+    fix: Collection[str] = (),
 ) -> PackedExamples:
     """The examples of new data, not yet arranged, for `part` "test" (with targets) or "predict" (without).
 
     To predict, `data` may also be a text, texts, or one row as a dict. Of a source with parts, the test part is taken
-    (else validation, else train). `like` is the map of columns of the training data, followed where it fits.
+    (else validation, else train). `like` is the map of columns of the training data, followed where it fits. Of the
+    run's fixes only "normalise_text" is done here, because the model learned from such texts; no row is dropped.
 
     Raises:
         DataError: the data cannot be found or read.
@@ -113,7 +128,7 @@ def read_for_scoring(
     examples, _ = read_examples(task, table, found, part, bad_rows=bad_rows)
     if part == "test" and inventory is not None:
         _refuse_strangers(task, table, examples, inventory)
-    return examples
+    return normalise_like_training(task, examples, fix)
 
 
 def _still_true(columns: Overrides, table: Table) -> Overrides:
@@ -223,24 +238,33 @@ def _single(tables: Tables, part: Part) -> Table:
 
 
 def _read_parts(
-    task: Task, tables: dict[Part, Table], implied: set[Part], overrides: Overrides | None, bad_rows: BadRows
-) -> tuple[dict[Part, PackedExamples], ColumnMap, tuple[Finding, ...]]:
+    task: Task,
+    tables: dict[Part, Table],
+    implied: set[Part],
+    overrides: Overrides | None,
+    bad_rows: BadRows,
+    fix: Collection[str],
+) -> tuple[dict[Part, PackedExamples], ColumnMap, list[Finding], list[Fixed]]:
     chosen = map_columns(task, tables["train"], overrides=overrides)
     raw: dict[Part, PackedExamples] = {}
-    findings: tuple[Finding, ...] = ()
-    raw["train"], findings = read_examples(task, tables["train"], chosen, "train", bad_rows=bad_rows)
-    for part in ("validation", "test"):
+    noticed: list[Finding] = []
+    record: list[Fixed] = []
+    order: Sequence[Part] = ("train", "validation", "test")
+    for part in order:
         if part not in tables:
             continue
-        if part in implied and part == "test" and not _has_targets(task, tables[part], chosen):
-            note = f"{tables[part].name} has no labels, as is usual for contests; it is left out"
-            findings = (*findings, Finding("note", note, count=len(tables[part])))
+        table = tables[part]
+        if part == "test" and part in implied and not _has_targets(task, table, chosen):
+            note = f"{table.name} has no labels, as is usual for contests; it is left out"
+            noticed.append(Finding("note", note, count=len(table)))
             del tables[part]
             continue
-        own = map_columns(task, tables[part], part=part, overrides=overrides, like=chosen)
-        raw[part], found = read_examples(task, tables[part], own, part, bad_rows=bad_rows)
-        findings = (*findings, *found)
-    return raw, chosen, findings
+        own = chosen if part == "train" else map_columns(task, table, part=part, overrides=overrides, like=chosen)
+        raw[part], found = read_examples(task, table, own, part, bad_rows=bad_rows)
+        left, repaired = repairs([*found, *task.check_table(table.frame, own, part)], part, fix)
+        noticed += left
+        record += repaired
+    return raw, chosen, noticed, record
 
 
 def _has_targets(task: Task, table: Table, columns: ColumnMap) -> bool:

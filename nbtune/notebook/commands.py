@@ -127,7 +127,7 @@ VERBS: dict[str, Command] = {
         ),
         Command(
             "nbtune inspect",
-            "Look at data before training: columns, rows, labels, lengths, problems.",
+            "Look at data before training: columns, labels, lengths, problems, and what a training would take.",
             words=(Word("data", "data"),),
             options=(
                 Option("task", "what the data is for", "TASK", "task"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtune.drawing import (
@@ -34,12 +35,12 @@ def run_panel(state: RunState, *, report: object = "", folder: str = "") -> Mark
     """Everything there is to see of a run. `report` is its final report as `Markup`."""
     return panel(
         _header(state),
+        _findings(state.prepared),
         _progress(state) if state.ended is None else "",
         *(
             callout(note.message, tone="warning" if note.severity == "warning" else "plain")
             for note in state.notes[-8:]
         ),
-        _findings(state.prepared),
         _curves(state),
         report or _scores(state),
         _details(state, scores=bool(report)),
@@ -131,16 +132,17 @@ def _progress(state: RunState) -> Markup:
 
 
 def _findings(prepared: Prepared | None) -> Markup:
+    """Folded, with how many there are of each severity in the line that stays."""
     if prepared is None or not prepared.findings:
         return Markup("")
-    grave = tuple(finding for finding in prepared.findings if finding.get("severity") != "note")
-    notes = tuple(finding for finding in prepared.findings if finding.get("severity") == "note")
-    shown = findings_list(grave[:3])
-    folded = (*grave[3:], *notes)
-    more = fold(
-        f"{len(folded)} more about the data" if grave else f"about the data ({len(folded)})", findings_list(folded)
-    )
-    return Markup(shown + more) if folded else shown
+    return fold(f"about the data: {findings_counted(prepared.findings)}", findings_list(prepared.findings))
+
+
+def findings_counted(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Such as "1 warning, 3 notes"."""
+    counts = Counter(str(finding.get("severity")) for finding in findings)
+    named = [(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
+    return ", ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for count, severity in named)
 
 
 def _curves(state: RunState) -> Markup:

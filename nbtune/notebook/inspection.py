@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from nbtune.drawing import (
-    Markup,
-    facts,
-    fold,
-    markdown_safe,
-    markdown_table,
-    number,
-    panel,
-    progress,
-    shorten,
-    table,
-    tag,
-    text_table,
-    visible,
-)
-from nbtune.notebook.html import findings_list
+from nbtune.errors import NbtuneError, TrainingError
+from nbtune.notebook.machine import memory_limit
 from nbtune.notebook.picture import Bundle, Picture
-from nbtune.values import Example
+from nbtune.values import Example, Finding
 
 if TYPE_CHECKING:
+    import pandas as pd
     from transformers import PreTrainedTokenizerBase
 
     from nbtune.data.prepare import Prepared
+    from nbtune.running.estimates import Estimate
+    from nbtune.running.spec import RunSpec
+    from nbtune.tasks.head import Recipe
+    from nbtune.tasks.pretrained import Pretrained
+    from nbtune.tasks.task import Task
 
 _SAMPLED = 2000
 """Examples whose tokens are counted; more would say the same, later."""
 _PERCENTILES = (50, 90, 95, 99, 100)
 _LENGTHS = (64, 128, 256, 512)
-_LABELS = 40
+_TINY = 50
+"""Training examples below which scores hang on chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +46,71 @@ class Lengths:
 
 @dataclass(frozen=True, repr=False)
 class Inspection:
-    """What was found. `prepared` holds the examples as the task reads them."""
+    """What was found. `prepared` holds the examples as the task reads them; `estimates` what a training would take, or
+    None, with `unmeasured` saying why. `findings` are the worst first."""
 
     task: str
     model: str
     prepared: Prepared
     lengths: tuple[Lengths, ...]
+    findings: tuple[Finding, ...]
+    estimates: Estimate | None = None
+    unmeasured: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> Mapping[str, int]:
         """How often each label occurs in training, the most frequent first."""
         return dict(sorted(self.prepared.inventory.counts.items(), key=lambda item: -item[1]))
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a finding: severity, message, remedy, fix, count, and the first of the rows."""
+        import pandas as pd
+
+        columns = ["severity", "message", "remedy", "fix", "count", "rows"]
+        return pd.DataFrame(
+            [{name: getattr(each, name) for name in columns} for each in self.findings], columns=columns
+        )
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
-        return _picture(self)._repr_mimebundle_()
+        return self._picture()._repr_mimebundle_()
 
     def __repr__(self) -> str:
-        return _picture(self).text
+        return self._picture().text
+
+    def _picture(self) -> Picture:
+        from nbtune.notebook.inspection_drawn import picture
+
+        return picture(self)
 
 
-def inspect(task: str, data: Any, *, namespace: Mapping[str, Any] | None = None, **settings: Any) -> Inspection:
+def inspect(
+    task: str,
+    data: Any,
+    *,
+    estimates: bool = True,
+    namespace: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Inspection:
     """Read `data` as `task` would and look at it. `settings` are those of `nbtune.finetune`; rows that cannot be used
-    are left out and reported.
+    are left out and reported, and so is what would stop a training. Unless `estimates` is False, a few steps are taken
+    to tell how long it would take.
 
     Raises:
-        SpecError, DataError, ModelError: as `nbtune.finetune` would.
+        SpecError, DataError, ModelError: the data cannot be read at all, or a setting is wrong.
     """
+    from nbtune.data.checks import ranked
     from nbtune.data.prepare import prepare
+    from nbtune.running.launch import recipe_of
     from nbtune.running.spec import make_spec
     from nbtune.tasks.pretrained import pretrained
     from nbtune.tasks.registry import registry
 
+    began = time.perf_counter()
     parts = {part: settings.pop(part) for part in ("validation", "test") if part in settings}
     spec, configured = make_spec(registry().task(task), {"bad_rows": "drop", **settings})
     base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
+    recipe = recipe_of(spec, base)
     prepared = prepare(
         configured,
         data=data,
@@ -95,14 +120,73 @@ def inspect(task: str, data: Any, *, namespace: Mapping[str, Any] | None = None,
         validation_fraction=spec.validation_fraction,
         test_fraction=spec.test_fraction,
         seed=spec.seed,
+        fix=spec.fix,
+        thorough=True,
         namespace=namespace,
     )
-    longest = base.longest
-    limits = sorted({limit for limit in (*_LENGTHS, spec.max_length or 0, longest) if 0 < limit <= longest})
+    reading = time.perf_counter() - began
+    limits = {limit for limit in (*_LENGTHS, recipe.max_length, base.longest) if 0 < limit <= base.longest}
     # rows as read: a task may have regrouped them into examples that hold no text
     not_text = {column.name for column in configured.columns if column.kind not in ("text", "tokens", "spans")}
-    lengths = tuple(_lengths(prepared.raw["train"], not_text, base.tokenizer, limits))
-    return Inspection(task=task, model=spec.model, prepared=prepared, lengths=lengths)
+    lengths = tuple(_lengths(prepared.raw["train"], not_text, base.tokenizer, sorted(limits)))
+    measured, unmeasured, more = None, "not asked for", list(_own_findings(prepared, lengths, recipe))
+    if any(finding.severity == "error" for finding in prepared.findings):
+        unmeasured = "the data cannot be learned from as it is"
+    elif estimates:
+        measured, unmeasured, found = _measured(spec, configured, base, recipe, prepared)
+        more += found
+    if measured is not None:  # a training reads the data as well
+        stages = {"reading the data": reading, **measured.stages}
+        measured = replace(measured, stages=stages, seconds=sum(stages.values()))
+    return Inspection(
+        task=task,
+        model=spec.model,
+        prepared=prepared,
+        lengths=lengths,
+        findings=ranked([*prepared.findings, *more]),
+        estimates=measured,
+        unmeasured=unmeasured,
+        settings={"epochs": spec.epochs, "batch_size": spec.batch_size, "max_length": recipe.max_length},
+    )
+
+
+def _measured(
+    spec: RunSpec, task: Task, base: Pretrained, recipe: Recipe, prepared: Prepared
+) -> tuple[Estimate | None, str, list[Finding]]:
+    """What a training would take, or why that is not known, and what it means."""
+    from nbtune.running.estimates import estimate
+
+    try:
+        found = estimate(spec, task, base, recipe, prepared)
+    except TrainingError as error:  # which the training would end with, too
+        return None, error.message, [Finding("warning", error.message, error.hint)]
+    except NbtuneError as error:
+        return None, error.message, []
+    limit, whose = memory_limit()
+    if found.memory is None or limit is None or found.memory <= limit:
+        return found, "", []
+    words = f"the training would need {found.memory / 1e9:.1f} GB of memory, more than {whose} ({limit / 1e9:.1f} GB)"
+    remedy = "use a smaller batch_size with accumulate, a smaller max_length, freeze or lora"
+    return found, "", [Finding("warning", words, remedy)]
+
+
+def _own_findings(prepared: Prepared, lengths: Sequence[Lengths], recipe: Recipe) -> Iterator[Finding]:
+    size = len(prepared.parts["train"])
+    if size < _TINY:
+        yield Finding(
+            "note",
+            f"only {size:,} training example{'' if size == 1 else 's'}: how good a model gets hangs on chance",
+            "add examples, and compare several seeds before believing a score",
+        )
+    for each in lengths:
+        share = each.cut.get(recipe.max_length, 0.0)
+        if share > 0:
+            yield Finding(
+                "warning" if share >= 0.05 else "note",
+                f"{100 * share:.1f}% of {each.field} are longer than max_length = {recipe.max_length} tokens: what is"
+                " beyond is not read, or in windows of its own where the task makes some",
+                "a larger max_length reads more, and takes longer",
+            )
 
 
 def _lengths(
@@ -114,14 +198,14 @@ def _lengths(
 
     step = max(1, len(examples) // _SAMPLED)
     some = examples[::step][:_SAMPLED]
-    for field in dict.fromkeys(name for example in some for name in example.inputs):
-        texts = [text for example in some if (text := _text(example.inputs.get(field)))]
-        if not texts or field in not_text:
+    for name in dict.fromkeys(name for example in some for name in example.inputs):
+        texts = [text for example in some if (text := _text(example.inputs.get(name)))]
+        if not texts or name in not_text:
             continue
         with quiet():  # a text longer than the model is what we are here to find
             counts = np.asarray([len(ids) for ids in tokenizer(texts, truncation=False)["input_ids"]])
         percentiles = tuple(int(value) for value in np.percentile(counts, _PERCENTILES))
-        yield Lengths(field, len(counts), percentiles, {limit: float((counts > limit).mean()) for limit in limits})
+        yield Lengths(name, len(counts), percentiles, {limit: float((counts > limit).mean()) for limit in limits})
 
 
 def _text(value: Any) -> str:
@@ -131,81 +215,3 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)) and value and all(isinstance(word, str) for word in value):
         return " ".join(value)
     return ""
-
-
-def _picture(found: Inspection) -> Picture:
-    prepared = found.prepared
-    sizes = [(part, len(examples), len(prepared.raw[part])) for part, examples in prepared.parts.items()]
-    regrouped = any(examples != rows for _, examples, rows in sizes)
-    parts = ("part", "examples", "rows") if regrouped else ("part", "examples")
-    size_rows = [row[: len(parts)] for row in sizes]
-    findings = [(finding.severity, finding.message, finding.remedy) for finding in prepared.findings]
-    sections: list[tuple[str, Sequence[str], list[tuple[Any, ...]]]] = [
-        ("columns", ("the task's column", "taken from", "why"), list(_columns(prepared))),
-        ("parts", parts, size_rows),
-        ("labels in training", ("label", "count", "share"), list(_label_rows(found.labels))),
-        (f"lengths in tokens of {found.model}", _length_columns(found.lengths), list(_length_rows(found.lengths))),
-        ("findings", ("", "what was noticed", "what to do"), findings),
-    ]
-    filled = [section for section in sections if section[2]]
-    title = f"{shorten(prepared.data, 80)} for {found.task}"
-    return Picture(
-        html=_html(found, title, filled),
-        markdown="\n\n".join(
-            [
-                f"**{markdown_safe(title)}**",
-                *(f"{markdown_safe(name)}\n\n{markdown_table(c, r)}" for name, c, r in filled),
-            ]
-        ),
-        text="\n\n".join([visible(title), *(f"{visible(name)}\n{text_table(c, r)}" for name, c, r in filled)]),
-    )
-
-
-def _html(found: Inspection, title: str, sections: list[tuple[str, Sequence[str], list[tuple[Any, ...]]]]) -> Markup:
-    prepared = found.prepared
-    pieces = [tag("div", title, css="nbtune-title")]
-    if prepared.made_split:
-        pieces.append(facts([("split", prepared.made_split)]))
-    if prepared.findings:
-        pieces.append(findings_list(tuple(asdict(finding) for finding in prepared.findings)))
-    largest = max(found.labels.values(), default=0)
-    for name, columns, rows in sections:
-        if name == "findings":
-            continue
-        if name.startswith("labels"):
-            bars = [(progress(count, largest, f"{number(count)} of {label}"),) for label, count, _ in rows]
-            rows = [(*row, *bar) for row, bar in zip(rows, bars, strict=True)]
-            columns = (*columns, "")
-        pieces.append(table(columns, rows, caption=name))
-    rest = len(found.labels) - _LABELS
-    pieces += [tag("p", f"and {rest:,} more labels", css="nbtune-soft")] if rest > 0 else []
-    pieces.append(fold("the first examples", *(_example(example) for example in prepared.parts["train"][:3])))
-    return panel(*pieces)
-
-
-def _columns(prepared: Prepared) -> Iterator[tuple[str, str, str]]:
-    for name in prepared.columns.names:
-        yield name, ", ".join(prepared.columns.many(name)), prepared.columns.reasons.get(name, "")
-
-
-def _label_rows(labels: Mapping[str, int]) -> Iterator[tuple[str, int, str]]:
-    total = sum(labels.values()) or 1
-    for label, count in list(labels.items())[:_LABELS]:
-        yield label, count, f"{100 * count / total:.1f}%"
-
-
-def _length_columns(lengths: Sequence[Lengths]) -> Sequence[str]:
-    names = ("median", "90%", "95%", "99%", "longest")
-    limits = lengths[0].cut if lengths else ()
-    return ("input", "examples", *names, *(f"over {limit}" for limit in limits))
-
-
-def _length_rows(lengths: Sequence[Lengths]) -> Iterator[tuple[Any, ...]]:
-    for each in lengths:
-        yield each.field, each.counted, *each.percentiles, *(f"{100 * share:.1f}%" for share in each.cut.values())
-
-
-def _example(example: Example) -> Markup:
-    target = Markup("") if example.target is None else tag("div", "→ ", shorten(example.target, 300), css="nbtune-soft")
-    inputs = [tag("div", f"{name}: {shorten(value, 500)}") for name, value in example.inputs.items()]
-    return tag("div", *inputs, target, css="nbtune-callout")

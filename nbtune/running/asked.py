@@ -87,15 +87,17 @@ def read(
     """
     from nbtune.data.prepare import read_for_scoring
 
+    spec = folder.spec()
     return read_for_scoring(
         model.task,
         data,
         part=part,
-        columns={**folder.spec().columns, **(columns or {})},
+        columns={**spec.columns, **(columns or {})},
         like=_trained_columns(folder),
         inventory=model.inventory,
         namespace=namespace,
         bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
+        fix=spec.fix,
     )
 
 
@@ -142,6 +144,13 @@ def kept_cells(examples: Sequence[Example], names: Sequence[str]) -> dict[str, l
             words = f"the run kept no column {name!r} of its data, only what the task reads: {', '.join(known)}"
             raise SpecError(words, "give the data: data=..., in a magic --data")
     return {name: [example.inputs.get(name) for example in examples] for name in names}
+
+
+def remarks(folder: RunFolder) -> tuple[str, ...]:
+    """What is done to data that is scored, beyond reading it."""
+    if "normalise_text" not in folder.spec().fix:
+        return ()
+    return ("texts were normalised as in training (fix = ['normalise_text']); no row was dropped or relabelled",)
 
 
 def described(data: Any) -> str:

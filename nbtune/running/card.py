@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nbtune.drawing import markdown_safe, visible
 from nbtune.evaluation import rendering
 from nbtune.evaluation.report import Report
@@ -16,12 +18,14 @@ run.predict(["a text"])
 ```"""
 
 
-def model_card(name: str, spec: RunSpec, data: str, report: Report) -> str:
-    """Markdown for the run's README.md."""
+def model_card(name: str, spec: RunSpec, data: str, report: Report, fixes: Iterable[object] = ()) -> str:
+    """Markdown for the run's README.md; `fixes` says what was changed in the data."""
+    changes = "".join(f"\n- {markdown_safe(fixed)}" for fixed in fixes)
     parts = [
         f"# {name}",
         f"A `{spec.task}` model, fine-tuned with nbtune from {markdown_safe(spec.model)} on {now()[:10]}. "
         f"Training data: {markdown_safe(data)}.",
+        *([f"Changed in the data before training:\n{changes}"] if changes else []),
         "## Scores",
         rendering.markdown(report).rstrip(),
         "## Use",

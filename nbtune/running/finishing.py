@@ -51,7 +51,9 @@ def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
             return replace(ended, status="stopped", reason="stopped while scoring: a resumed run makes the report")
         with plan.folder.writing("the report"):
             plan.folder.write("report.json", report.to_json())
-            plan.folder.write("README.md", card.model_card(plan.folder.name, plan.spec, plan.prepared.data, report))
+            prepared = plan.prepared
+            text = card.model_card(plan.folder.name, plan.spec, prepared.data, report, prepared.fixes)
+            plan.folder.write("README.md", text)
     return ended
 
 

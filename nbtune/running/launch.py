@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control, Stop
@@ -219,6 +220,7 @@ def begin(plan: Plan) -> None:
                 "source": prepared.data,
                 "split": prepared.made_split,
                 "columns": dict(prepared.columns.names),
+                "fixes": [asdict(fixed) for fixed in prepared.fixes],
                 "parts": snapshot.write_examples(folder.path, prepared.raw),
                 "base": identity.base_digest(plan.base),
                 **({"corrections": dict(prepared.corrections)} if prepared.corrections else {}),
@@ -278,6 +280,7 @@ def _prepare(
         validation_fraction=spec.validation_fraction,
         test_fraction=spec.test_fraction,
         seed=spec.seed if spec.split_seed is None else spec.split_seed,
+        fix=spec.fix,
         namespace=namespace,
         corrections=spec.corrections,
     )

@@ -50,6 +50,7 @@ def kept_data(folder: RunFolder, task: Task) -> Prepared:
     Raises:
         RunError: it is missing, or is not what the run wrote.
     """
+    from nbtune.data.fixes import Fixed
     from nbtune.data.packing import pack
     from nbtune.data.prepare import Prepared
 
@@ -69,6 +70,7 @@ def kept_data(folder: RunFolder, task: Task) -> Prepared:
         findings=(),
         data=content["source"],
         made_split=content["split"],
+        fixes=tuple(Fixed(**{**fixed, "rows": tuple(fixed["rows"])}) for fixed in content.get("fixes", ())),
     )
 
 

@@ -193,6 +193,7 @@ class Run(Labelling):
                 self._folder, model, data, part, columns=columns, bad_rows=bad_rows, namespace=namespace
             )
             where = asked.described(data)
+            notes = asked.remarks(self._folder)
         arranged = model.task.arrange(examples, model.inventory, part)
         predictions = list(model.predict(arranged, progress))
         return asked.Answered(model, examples, arranged, predictions, where, notes)

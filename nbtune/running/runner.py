@@ -93,7 +93,7 @@ def make_job(plan: Plan) -> Generator[Event, None, Job]:
     device = choose_device(spec.device, spec.precision)
     yield Preparing(stage=OPENING, done=0, total=1)
     with at_once(plan.control):
-        head = _make_head(plan)
+        head = make_head(plan)
     train_examples = plan.prepared.parts["train"]
     features = yield from encode(plan, head, train_examples)
     budget = Budget()  # kept from one evaluation to the next
@@ -104,7 +104,7 @@ def make_job(plan: Plan) -> Generator[Event, None, Job]:
         head=head,
         features=features,
         device=device,
-        settings=_loop_settings(spec),
+        settings=loop_settings(spec),
         control=plan.control,
         metrics=plan.task.metrics(plan.prepared.inventory),
         evaluate=lambda: _evaluate(plan, head, device, budget),
@@ -117,7 +117,7 @@ def make_job(plan: Plan) -> Generator[Event, None, Job]:
     return job
 
 
-def _make_head(plan: Plan) -> Head:
+def make_head(plan: Plan) -> Head:
     head = plan.task.head(plan.base, plan.prepared.inventory, plan.recipe)
     adapters.freeze(head, plan.spec.freeze)
     if plan.spec.lora is not None:
@@ -188,7 +188,7 @@ def _prepared_event(plan: Plan) -> PreparedEvent:
     )
 
 
-def _loop_settings(spec: RunSpec) -> LoopSettings:
+def loop_settings(spec: RunSpec) -> LoopSettings:
     return LoopSettings(
         epochs=spec.epochs,
         batch_size=spec.batch_size,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from nbtune.errors import SpecError, did_you_mean
 from nbtune.tasks.task import Task
+from nbtune.values import FIXES
 
 
 class Lora(BaseModel):
@@ -48,6 +49,7 @@ class RunSpec(BaseModel):
     columns: dict[str, str | list[str]] = Field({}, description="which column of the table is which of the task's")
     bad_rows: Literal["error", "drop"] = Field("error", description="what to do with rows that cannot be used")
     corrections: str = Field("", description="file of corrected answers, applied as data is read; no data is changed")
+    fix: tuple[str, ...] = Field((), description=f"safe fixes of the data: {', '.join(FIXES)}")
     validation_fraction: float = Field(
         0.1, gt=0, lt=1, description="share of the data held out when no validation is given"
     )
@@ -108,6 +110,17 @@ class RunSpec(BaseModel):
     def _no_clip(cls, value: Any) -> Any:
         return None if value in (0, False) else value
 
+    @field_validator("fix", mode="before")
+    @classmethod
+    def _known_fixes(cls, value: Any) -> Any:
+        names = (value,) if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            return value
+        unknown = [name for name in names if isinstance(name, str) and name not in FIXES]
+        if unknown:
+            raise ValueError(f"there is no fix {unknown[0]!r}; {did_you_mean(unknown[0], FIXES)}")
+        return tuple(name for name in FIXES if name in names)  # whatever order they were written in
+
     @field_validator("evaluate_every")
     @classmethod
     def _positive(cls, value: int | str) -> int | str:
@@ -145,9 +158,14 @@ def make_spec(task: Task, settings: Mapping[str, Any]) -> tuple[RunSpec, Task]:
         configured = task.configured(options)
         # options as the task understood them, so that spec.toml is complete
         plain = configured.options.model_dump(mode="json", exclude_none=True)
-        return RunSpec(task=task.name, options=plain, **rest), configured
+        spec = RunSpec(task=task.name, options=plain, **rest)
     except ValidationError as error:
         raise explain(error, {**RunSpec.model_fields, **type(task).Options.model_fields}) from None
+    for fix in spec.fix:
+        if fix not in task.fixes:
+            can = f"it has: {', '.join(task.fixes)}" if task.fixes else "it has none"
+            raise SpecError(f"the task {task.name!r} has no fix {fix!r}", can)
+    return spec, configured
 
 
 def read_spec(text: str) -> RunSpec:

@@ -60,6 +60,8 @@ class Task(ABC):
     Options: ClassVar[type[TaskOptions]] = TaskOptions
     minimum_labels: ClassVar[int] = 2
     """The fewest different labels that make sense to train on; 0 for tasks without labels."""
+    fixes: ClassVar[tuple[str, ...]] = ("normalise_text", "drop_leaks", "drop_conflicts", "drop_duplicates")
+    """What `fix = [...]` may do to this task's data, of `nbtune.values.FIXES`."""
     samples: ClassVar[Path | None] = None
     """Folder of sample data with train, validation and test files, for `sample:NAME`."""
 
@@ -126,6 +128,22 @@ class Task(ABC):
         """Examples of equal identity are duplicates. By default, the inputs, without case and outer space."""
         inputs = {key: value.strip() if isinstance(value, str) else value for key, value in example.inputs.items()}
         return _written(inputs).casefold()
+
+    def check_table(self, table: pd.DataFrame, columns: ColumnMap, part: Part) -> Iterable[Finding]:
+        """Checks of cells as they were written, where reading them hides something (tags that break their scheme)."""
+        return ()
+
+    def with_texts(self, example: Example, change: Callable[[str], str]) -> Example | None:
+        """The example with each of its texts changed; None where its target would no longer fit (spans count
+        characters). By default, the inputs that are strings and come from a column of text."""
+        kinds = {column.name: column.kind for column in self.columns}
+        if "spans" in kinds.values() or "tokens" in kinds.values():
+            return None
+        inputs = {
+            name: change(value) if isinstance(value, str) and kinds.get(name, "text") == "text" else value
+            for name, value in example.inputs.items()
+        }
+        return replace(example, inputs=inputs)
 
     def check(self, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterable[Finding]:
         """Checks of the task's own, beside those the core makes for every task. An `error` stops the run."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from nbtune.api import Example, clean_label, clean_text
@@ -56,12 +56,39 @@ def tag_spans(cell: Any, inputs: Mapping[str, Any], scheme: Scheme, names: Seque
     Raises:
         ValueError: there are more or fewer tags than tokens, or one belongs to no scheme.
     """
-    tags = _sequence(cell, "tags")
+    tags = read_tag_names(cell, names)
     words = inputs["words"]
     if len(tags) != len(words):
         raise ValueError(f"has {len(tags)} tags for {len(words)} tokens")
-    spans = read_tags(name_tags(tags, names), scheme)
+    spans = read_tags(tags, scheme)
     return [[words[first][0], words[stop - 1][1], kind] for first, stop, kind in spans]
+
+
+def read_tag_names(cell: Any, names: Sequence[str] | None) -> list[str]:
+    """The tags of a cell, as text.
+
+    Raises:
+        ValueError: the cell is missing or no list, or a tag is a number without a name.
+    """
+    return name_tags(_sequence(cell, "tags"), names)
+
+
+def with_tokens(example: Example, change: Callable[[str], str]) -> Example:
+    """The example of a row of tokens with each of them changed, and its spans moved along with them. A token that would
+    become empty, or two, stays as it is."""
+    tokens = []
+    for token in example.inputs["tokens"]:
+        changed = change(token)
+        tokens.append(changed if changed and not any(map(str.isspace, changed)) else token)
+    text, words = join_words(tokens)
+    moved = {
+        place: after[side]
+        for before, after in zip(example.inputs["words"], words, strict=True)
+        for side, place in ((0, (0, before[0])), (1, (1, before[1])))
+    }
+    target = example.target and [[moved[0, start], moved[1, end], kind] for start, end, kind in example.target]
+    inputs = {**example.inputs, "text": text, "words": words, "tokens": tokens}
+    return Example(inputs, target, example.row, example.group)
 
 
 def entity_spans(cell: Any, inputs: Mapping[str, Any]) -> list[list[Any]]:

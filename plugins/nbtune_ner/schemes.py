@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 Scheme: TypeAlias = Literal["auto", "bio", "iob1", "bioes", "bilou", "io"]
 WordSpan: TypeAlias = tuple[int, int, str]
 """First word, the word after the last, type."""
+Tag: TypeAlias = tuple[str, str]
+"""Prefix (O, B, I ...) and type."""
 
 _PREFIXES: dict[Scheme, str] = {
     "auto": "BIESLUMW",
@@ -36,7 +38,7 @@ def read_tags(tags: Iterable[str], scheme: Scheme = "auto") -> list[WordSpan]:
     spans: list[WordSpan] = []
     open_type: str | None = None
     for position, tag in enumerate(tags):
-        prefix, kind = _parse(tag, scheme)
+        prefix, kind = parse(tag, scheme)
         if prefix == "O":
             open_type = None
             continue
@@ -63,6 +65,8 @@ def name_tags(tags: Sequence[object], names: Sequence[str] | None) -> list[str]:
     Raises:
         ValueError: a tag is missing, or a number without a name.
     """
+    if not names and all(type(tag) is str for tag in tags):  # a million and more: the usual case has a short way
+        return [tag.strip() for tag in tags]  # type: ignore[attr-defined]
     return [_name(tag, position, names) for position, tag in enumerate(tags)]
 
 
@@ -87,7 +91,12 @@ def _name(tag: object, position: int, names: Sequence[str] | None) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _parse(tag: str, scheme: Scheme) -> tuple[str, str]:
+def parse(tag: str, scheme: Scheme) -> Tag:
+    """The prefix, as a capital, and the type of a tag.
+
+    Raises:
+        ValueError: it is in none of the schemes, or not in the one that was asked for.
+    """
     if tag in {"O", "o"}:
         return "O", ""
     match = _TAG.fullmatch(tag)

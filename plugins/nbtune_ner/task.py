@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -27,8 +27,9 @@ from nbtune.api import (
     Task,
     TaskOptions,
 )
-from nbtune_ner.reading import entity_spans, gold, read_text, read_tokens, tag_spans
+from nbtune_ner.reading import entity_spans, gold, read_text, read_tokens, tag_spans, with_tokens
 from nbtune_ner.schemes import Scheme, WordSpan, write_tags
+from nbtune_ner.violations import violations
 from nbtune_ner.words import touched
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Ner(Task):
     summary: ClassVar[str] = "find names of people, places, products ... in text"
     headline: ClassVar[str] = "entity_f1"
     minimum_labels: ClassVar[int] = 1
+    fixes: ClassVar[tuple[str, ...]] = (*Task.fixes, "repair_tags")
     Options: ClassVar[type[TaskOptions]] = NerOptions
     samples: ClassVar[Path | None] = Path(__file__).parent / "samples"
     columns: ClassVar[tuple[Column, ...]] = (
@@ -144,6 +146,14 @@ class Ner(Task):
         except ValueError as error:
             return Problem(row, str(error), column)
         return Example(inputs, target, row)
+
+    def check_table(self, table: pd.DataFrame, columns: ColumnMap, part: Part) -> Iterable[Finding]:
+        if "tags" not in columns:
+            return ()
+        return violations(table[columns.one("tags")], part, self.options.scheme, self.options.tag_names)
+
+    def with_texts(self, example: Example, change: Callable[[str], str]) -> Example | None:
+        return with_tokens(example, change) if "tokens" in example.inputs else None
 
     def labels_of(self, example: Example) -> Sequence[str]:
         return [kind for _, _, kind in gold(example)]

@@ -41,6 +41,7 @@ class Recommendation(Task):
     headline: ClassVar[str] = "ndcg@10"
     Options = RecommendationOptions
     minimum_labels: ClassVar[int] = 0
+    fixes: ClassVar[tuple[str, ...]] = ()  # a repeated interaction is one, and item texts are the catalogue's
     samples: ClassVar[Path | None] = Path(__file__).parent / "samples"
 
     options: RecommendationOptions

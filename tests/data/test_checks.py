@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from nbtune.data.checks import check
+from nbtune.data.checks import check, refuse
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
-from nbtune.values import Example, Finding, Part
+from nbtune.values import Column, Example, Finding, Part
 
 
 def examples(*pairs: tuple[str, str]) -> list[Example]:
@@ -22,7 +22,9 @@ def found(task: Task, **parts: list[Example]) -> tuple[Finding, ...]:
     by_part: dict[Part, list[Example]] = {
         part: parts[part] for part in ("train", "validation", "test") if part in parts
     }  # type: ignore[misc]
-    return check(task, by_part, task.inventory(parts["train"]))
+    findings = check(task, by_part, task.inventory(parts["train"]))
+    refuse(findings)
+    return findings
 
 
 def test_sound_data_has_no_findings(toy: Task) -> None:
@@ -72,11 +74,17 @@ def test_duplicates_between_validation_and_test_are_found_too(toy: Task) -> None
     assert finding.message == "1 of the 1 test examples is also in the validation data (row 0)"
 
 
-def test_one_text_with_two_labels_is_a_warning(toy: Task) -> None:
-    warning, note = found(toy, train=[*many(a=9, b=9), *examples(("same", "a"), ("Same", "b"))])
+def test_one_text_with_two_labels_is_a_warning_and_no_repeat(toy: Task) -> None:
+    (warning,) = found(toy, train=[*many(a=9, b=9), *examples(("same", "a"), ("Same", "b"))])
     assert warning.message == "1 input is in the training data more than once, with different targets (rows 0, 1)"
-    assert (warning.severity, note.severity) == ("warning", "note")
+    assert (warning.severity, warning.fix) == ("warning", "drop_conflicts")
+    assert warning.remedy.endswith('fix = ["drop_conflicts"]')
+
+
+def test_the_same_text_with_the_same_label_is_a_repeat(toy: Task) -> None:
+    (note,) = found(toy, train=[*many(a=9, b=9), *examples(("same", "a"), ("Same", "a"))])
     assert note.message == "1 training example repeats an earlier one (row 1)"
+    assert (note.severity, note.fix) == ("note", "drop_duplicates")
 
 
 def test_rare_labels_and_imbalance_are_noted(toy: Task) -> None:
@@ -108,3 +116,25 @@ def test_a_task_without_labels_is_left_alone(toy_class: type[Task]) -> None:
             return ()
 
     assert found(Numbers(), train=many(a=3), validation=examples(("x", "y"))) == ()
+
+
+def test_slow_checks_of_large_data_are_left_out_before_a_training_and_that_is_said(
+    toy: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbtune.data.checks.QUICK", 30)
+    parts = {"train": [*many(a=20, b=20), *examples(("a sentence that is long enough", "a"))]}
+    parts["train"] += examples(("a sentence that is long enough!", "a"))
+    inventory = toy.inventory(parts["train"])
+    (note,) = check(toy, parts, inventory)  # type: ignore[arg-type]
+    assert note.message == "not looked at, because 42 examples take a while: near duplicates"
+    (thorough,) = check(toy, parts, inventory, thorough=True)  # type: ignore[arg-type]
+    assert thorough.message.startswith("1 training example is almost the same as an earlier one")
+
+
+def test_rows_told_apart_by_ids_have_no_near_duplicates(toy_class: type[Task]) -> None:
+    class Interactions(toy_class):
+        columns = (Column("text", "text"), Column("label", "label", target=True), Column("user", "id"))
+
+    alike = examples(("the same item, seen by one", "a"), ("the same item, seen by one!", "b"))
+    assert found(Interactions(), train=[*many(a=9, b=9), *alike]) == ()
+    assert len(found(toy_class(), train=[*many(a=9, b=9), *alike])) == 1

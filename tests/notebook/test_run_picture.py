@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nbtune.events import Event, Preparing, Stepped
+from nbtune.events import Event, Prepared, Preparing, Stepped
+from nbtune.notebook.html import run_panel
 from nbtune.notebook.progress import run_picture
 from nbtune.notebook.state import RunState
 
@@ -127,3 +128,21 @@ def test_many_labels_and_scores_are_folded_or_counted(story: Story) -> None:
     assert "and 160 more labels" in page.words
     assert "22 more scores" in page.words
     assert page.words.index("m7") < page.words.index("m0")
+
+
+def test_findings_stand_folded_above_the_progress_with_their_counts() -> None:
+    findings = tuple(
+        {"severity": severity, "message": f"<b>{severity}</b>", "remedy": "do & that"}
+        for severity in ("note", "warning", "note")
+    )
+    state = RunState()
+    state.absorb(
+        Prepared(task="ner", data="d", columns={}, reasons={}, parts={"train": 3}, labels={}, findings=findings)
+    )
+    state.absorb(Preparing(stage="encoding", done=1, total=3))
+    html = run_panel(state)
+    line = "about the data: 1 warning, 2 notes"
+    assert f"<summary>{line}</summary>" in html
+    assert html.index(line) < html.index("encoding 1 of 3")
+    assert html.index("&lt;b&gt;warning") < html.index("&lt;b&gt;note")
+    assert "<b>warning" not in html
