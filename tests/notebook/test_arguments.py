@@ -107,6 +107,7 @@ def test_help_names_every_option_and_shows_examples() -> None:
         "compare",
         "mistakes",
         "explain",
+        "calibrate",
         "inspect",
         "free",
         "pause",
