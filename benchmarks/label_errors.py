@@ -28,7 +28,7 @@ from recommended import scratch
 
 SHARE = 0.05
 SETTINGS: dict[str, dict[str, Any]] = {
-    "banking77": {"epochs": 6, "batch_size": 32, "learning_rate": 5e-4, "max_length": 64, "length_grouping": True},
+    "banking77": {"epochs": 6, "batch_size": 16, "learning_rate": 5e-4, "max_length": 64, "length_grouping": True},
     "wnut17": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-4, "max_length": 128, "label_smoothing": 0.1},
 }
 ROWS = {"banking77": 3000, "wnut17": 1700}
