@@ -78,6 +78,22 @@ class Report:
         ]
         return pd.DataFrame(rows, columns=["metric", "contender", "value", "low", "high"])
 
+    def by_slice(self) -> pd.DataFrame:
+        """Scores of the slices: one row each, with its interval and how many of what belong to it."""
+        import pandas as pd
+
+        rows = [
+            {
+                **{name: getattr(each, name) for name in ("by", "value", "metric")},
+                "score": each.score.value,
+                "low": each.score.low,
+                "high": each.score.high,
+                **{name: getattr(each, name) for name in ("count", "unit", "few")},
+            }
+            for each in self.slices
+        ]
+        return pd.DataFrame(rows, columns=["by", "value", "metric", "score", "low", "high", "count", "unit", "few"])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the predictions; NaN becomes None."""
         import pandas as pd

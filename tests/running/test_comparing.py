@@ -104,7 +104,8 @@ def test_odd_company_is_refused(names: list[str], words: str) -> None:
 def test_having_learned_from_the_examples_is_said() -> None:
     found = nbtune.compare(["weak", "strong"], data=DATA)
     assert any(note.startswith("strong has learned from") for note in found.notes)
-    assert not nbtune.compare(["weak", "strong"]).notes
+    (note,) = nbtune.compare(["weak", "strong"]).notes
+    assert note.startswith("one seed of weak and strong")
 
 
 def test_progress_counts_over_all_runs() -> None:

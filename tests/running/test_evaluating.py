@@ -103,6 +103,9 @@ def test_scores_come_apart_by_a_column_of_the_data_that_the_task_does_not_read(r
     report = run.evaluate(TEST, by="source")
     found = {each.value: each for each in report.slices if each.by == "source"}
     assert {value: each.count for value, each in found.items()} == TEST["source"].value_counts().to_dict()
+    table = report.by_slice().set_index("value")
+    assert table.loc["desk", "count"] == found["desk"].count
+    assert table.loc["desk", "low"] == found["desk"].score.low
     frame = report.frame
     assert frame is not None
     for value, each in found.items():
