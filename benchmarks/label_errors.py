@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="training rows, in place of each data set's own number")
     parser.add_argument("--epochs", type=int, help="in place of each data set's own number")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--rankings", nargs="+", choices=RANKINGS, default=["self_confidence"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     results.add_into(parser)
     given = parser.parse_args()
@@ -53,35 +54,35 @@ def main() -> None:
         rows = given.rows or ROWS[name]
         settings = {**SETTINGS[name], **({"epochs": given.epochs} if given.epochs else {})}
         corpus = corpora.read(name, given.data, rows)
-        lines = [measure(corpus, settings, given.folds, seed) for seed in given.seeds]
+        lines = [measure(corpus, settings, given, seed) for seed in given.seeds]
         command = f"python benchmarks/label_errors.py --data PATH {name} --seeds {' '.join(map(str, given.seeds))}"
         command += "".join(f" --{key} {getattr(given, key)}" for key in ("rows", "epochs") if getattr(given, key))
         results.save(
             given.into,
             f"Planted label errors: {corpus.title}",
             file=f"label-errors-{name}.jsonl",
-            command=f"{command} --folds {given.folds}",
+            command=f"{command} --folds {given.folds} --rankings {' '.join(given.rankings)}",
             machine=machine("torch", "transformers", "cleanlab"),
             rows=lines,
             body=report(corpus, settings, given.folds, lines),
         )
 
 
-def measure(corpus: corpora.Corpus, settings: dict[str, Any], folds: int, seed: int) -> dict[str, Any]:
+def measure(corpus: corpora.Corpus, settings: dict[str, Any], given: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Plant, train, rank; precision of the first suggestions for each ranking, and of what cleanlab doubts."""
     import nbtune
 
     plant: Callable[..., tuple[list[Row], list[Place]]] = plant_types if corpus.task == "ner" else plant_labels
     train, planted = plant(corpus.train, random.Random(seed))
     noisy = replace(corpus, train=train)
-    line: dict[str, Any] = {"corpus": corpus.name, "seed": seed, "planted": len(planted), "folds": folds}
+    line: dict[str, Any] = {"corpus": corpus.name, "seed": seed, "planted": len(planted), "folds": given.folds}
     with scratch(), tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         run = nbtune.finetune(
             corpus.task, data=noisy.train, validation=noisy.validation, model="minilm-l6", seed=seed, **settings
         )
-        for ranking in RANKINGS[: 1 if corpus.task == "ner" else None]:
-            found = run.mistakes(folds, ranking=ranking, corrections=Path(folder) / "corrections.jsonl")
+        for ranking in given.rankings:
+            found = run.mistakes(given.folds, ranking=ranking, corrections=Path(folder) / "corrections.jsonl")
             hits = [is_planted(suggestion, noisy, planted) for suggestion in found.labels.to_dict("records")]
             doubted = int(found.labels["doubted"].sum())
             line |= {"doubted": doubted, "planted among doubted": sum(hits[:doubted])}
