@@ -85,7 +85,7 @@ def read(
     Raises:
         DataError: the data cannot be read, or holds labels the model does not know.
     """
-    from nbtune.data.prepare import read_for_scoring
+    from nbtune.data.scoring import read_for_scoring
 
     spec = folder.spec()
     return read_for_scoring(
@@ -121,7 +121,7 @@ def cells(task: Task, data: Any, names: Sequence[str], namespace: Mapping[str, A
         SpecError: there is no such column.
         DataError: the data cannot be read.
     """
-    from nbtune.data.prepare import scoring_table
+    from nbtune.data.scoring import scoring_table
 
     if not names:
         return {}

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nbtune.data.columns import map_columns
-from nbtune.data.prepare import prepare, read_for_scoring
+from nbtune.data.prepare import prepare
+from nbtune.data.scoring import read_for_scoring
 from nbtune.data.sources import open_source
 from nbtune.data.tables import Table
 from nbtune.tasks.task import Task

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nbtune.data.prepare import prepare, read_for_scoring
+from nbtune.data.prepare import prepare
+from nbtune.data.scoring import read_for_scoring
 from nbtune.errors import DataError, SpecError
 from nbtune.running.spec import make_spec, read_spec, write_spec
 from nbtune.tasks.registry import registry

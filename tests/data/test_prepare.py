@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nbtune.data.prepare import prepare, read_for_scoring
+from nbtune.data.prepare import prepare
+from nbtune.data.scoring import read_for_scoring
 from nbtune.errors import DataError, SpecError
+from nbtune.tasks.registry import registry
 from nbtune.tasks.task import Task
-from nbtune.values import Example, Inventory, Part
+from nbtune.values import ColumnMap, Example, Inventory, Part
 
 Write = Callable[[str, str | bytes], str]
 
@@ -202,3 +204,10 @@ def test_the_columns_of_the_training_data_do_not_stand_in_the_way_of_new_data(to
 def test_a_blank_text_to_predict_is_refused(toy: Task) -> None:
     with pytest.raises(DataError, match="1 of 2 rows of the texts given cannot be used: row 1: text is empty"):
         read_for_scoring(toy, ["fine", " "], part="predict")
+
+
+def test_bare_texts_are_read_whatever_the_columns_of_the_training_data_were() -> None:
+    ner = registry().task("ner")
+    named = {"tokens": "words_of_it", "tags": "marks"}
+    (example,) = read_for_scoring(ner, ["Ada left Rome."], part="predict", columns=named, like=ColumnMap(named))
+    assert example.inputs["text"] == "Ada left Rome."

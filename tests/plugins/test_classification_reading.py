@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from nbtune.api import DataError, Example, Inventory, Problem
 from nbtune.data.columns import map_columns
 from nbtune.data.objects import frame_of
-from nbtune.data.prepare import Prepared, prepare, read_for_scoring
+from nbtune.data.prepare import Prepared, prepare
+from nbtune.data.scoring import read_for_scoring
 from nbtune.data.tables import Table
 
 
