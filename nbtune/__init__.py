@@ -17,6 +17,11 @@ from typing import TYPE_CHECKING, Any
 # tokenizers warns and goes slow when a process forks after its first use; set before anything imports it
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+# Threads of GNU's OpenMP spin while they wait for each other, by default for milliseconds: beside any other work on the
+# same cores a training takes several times as long. Read when torch is imported; what the user has set stands.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
 if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
     from nbtune.facade import finetune

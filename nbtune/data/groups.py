@@ -14,6 +14,7 @@ from nbtune.data.columns import fold
 from nbtune.data.findings import are, called, finding_on, rows_in_words
 from nbtune.data.packing import PackedExamples
 from nbtune.data.tables import Table
+from nbtune.errors import SpecError, did_you_mean
 from nbtune.tasks.task import Task
 from nbtune.values import ColumnMap, Finding, Part
 
@@ -34,6 +35,21 @@ class Groupings:
     """Columns that tie rows together though the task does not read them: name -> part -> a key for each row."""
 
     keys: Mapping[str, Mapping[Part, NDArray[np.object_]]]
+
+
+def tie(task: Task, examples: PackedExamples, table: Table, column: str) -> PackedExamples:
+    """The examples in the groups that a column of their table names; an empty cell is a group of its own.
+
+    Raises:
+        SpecError: the table has no such column, or the task makes groups of its own.
+    """
+    if column not in table.frame.columns:
+        raise SpecError(f"{table.name} has no column {column!r}", did_you_mean(column, map(str, table.frame.columns)))
+    if examples.groups is not None or type(task).split is not Task.split:
+        words = f"the task {task.name!r} ties rows together by itself, so they cannot be tied by {column!r}"
+        raise SpecError(words, "leave group out")
+    keys = _keys(table.frame[column])[examples.rows]
+    return examples.tied(np.array([key or None for key in keys.tolist()], dtype=np.object_))
 
 
 def groupings(tables: Mapping[Part, Table], columns: ColumnMap) -> Groupings:
@@ -82,7 +98,8 @@ def _shared(
         "warning" if len(rows) >= _SERIOUS * len(examples) else "note",
         f"{several} rows in both the training and the {called(part)} data, such as {min(both)!r}: {len(rows):,} of the"
         f" {len(examples):,} {part} examples {are(len(rows))} of them ({rows_in_words(rows)})",
-        "the score says little about new ones: give parts that share none",
+        "the score says little about new ones: give parts that share none"
+        + (f", or let group = {column.strip()!r} make them" if column else ""),
         rows,
     )
 

@@ -71,6 +71,10 @@ class PackedExamples(Sequence[Example]):
         position = range(len(self))[index]
         return next(self._examples(position, position + 1))
 
+    def tied(self, groups: NDArray[np.object_]) -> PackedExamples:
+        """The same examples in these groups, None being none."""
+        return PackedExamples(self._lines, self._starts, self._ends, self.rows, groups)
+
     def take(self, positions: NDArray[Any]) -> PackedExamples:
         """The examples at `positions`, which share the memory of these."""
         groups = None if self.groups is None else self.groups[positions]

@@ -12,7 +12,7 @@ from nbtune.data.checks import check, ranked, refuse
 from nbtune.data.columns import Overrides, map_columns
 from nbtune.data.correcting import apply
 from nbtune.data.fixes import Fixed, mend, notes, repairs
-from nbtune.data.groups import groupings
+from nbtune.data.groups import groupings, tie
 from nbtune.data.packing import PackedExamples, pack
 from nbtune.data.reading import BadRows, read_examples
 from nbtune.data.sources import open_source
@@ -58,12 +58,14 @@ def prepare(
     thorough: bool = False,
     namespace: Mapping[str, Any] | None = None,
     corrections: str = "",
+    group: str = "",
 ) -> Prepared:
     """Read `data` (and `validation`, `test`), do the fixes, make the parts that are missing, and check them all.
 
     Each may be a DataFrame, a list of dicts, a `datasets` object, a path, "hub:...", "sample:..." or the name of a
     variable in `namespace`. Test data is made only where `test_fraction` is positive. `corrections` is the path of a
-    file of corrected answers: they do not change the split, so that runs with and without them can be compared.
+    file of corrected answers: they do not change the split, so that runs with and without them can be compared. `group`
+    is a column whose values tie rows together: they are never parted, and intervals are over them.
 
     `thorough` is for who only wants to look: slow checks are made of large data too, and findings that would stop a
     training are given with the others.
@@ -79,6 +81,8 @@ def prepare(
         )
     tables, implied = _gather(task, data, validation, test, namespace)
     raw, chosen, noticed, record = _read_parts(task, tables, implied, columns, bad_rows, fix)
+    if group:
+        raw = {part: tie(task, examples, tables[part], group) for part, examples in raw.items()}
     described = _described(data, tables, implied)
     groups = groupings(tables, chosen)
     del tables  # as large as the examples

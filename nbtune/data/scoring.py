@@ -7,6 +7,7 @@ from typing import Any
 
 from nbtune.data.columns import Overrides, fold, map_columns
 from nbtune.data.fixes import normalise_like_training
+from nbtune.data.groups import tie
 from nbtune.data.objects import frame_of
 from nbtune.data.packing import PackedExamples
 from nbtune.data.reading import BadRows, read_examples
@@ -30,12 +31,14 @@ def read_for_scoring(
     bad_rows: BadRows = "error",
     like: ColumnMap | None = None,
     fix: Collection[str] = (),
+    group: str = "",
 ) -> PackedExamples:
     """The examples of new data, not yet arranged, for `part` "test" (with targets) or "predict" (without).
 
     To predict, `data` may also be a text, texts, or one row as a dict. Of a source with parts, the test part is taken
     (else validation, else train). `like` is the map of columns of the training data, followed where it fits. Of the
-    run's fixes only "normalise_text" is done here, because the model learned from such texts; no row is dropped.
+    run's fixes only "normalise_text" is done here, because the model learned from such texts; no row is dropped. Rows are
+    tied together by the column `group` where the data has it.
 
     Raises:
         DataError: the data cannot be found or read.
@@ -45,6 +48,8 @@ def read_for_scoring(
     told = {} if table.name == _TEXTS else _still_true(columns or {}, table)
     found = map_columns(task, table, part=part, overrides=told, like=None if table.name == _TEXTS else like)
     examples, _ = read_examples(task, table, found, part, bad_rows=bad_rows)
+    if group in table.frame.columns:
+        examples = tie(task, examples, table, group)
     if part == "test" and inventory is not None:
         _refuse_strangers(task, table, examples, inventory)
     return normalise_like_training(task, examples, fix)

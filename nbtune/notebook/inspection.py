@@ -115,12 +115,7 @@ def inspect(
         configured,
         data=data,
         **parts,
-        columns=spec.columns,
-        bad_rows=spec.bad_rows,
-        validation_fraction=spec.validation_fraction,
-        test_fraction=spec.test_fraction,
-        seed=spec.seed,
-        fix=spec.fix,
+        **spec.for_reading(),
         thorough=True,
         namespace=namespace,
     )

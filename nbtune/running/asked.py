@@ -98,6 +98,7 @@ def read(
         namespace=namespace,
         bad_rows=bad_rows,  # type: ignore[arg-type]  # checked there
         fix=spec.fix,
+        group=spec.group,
     )
 
 

@@ -272,18 +272,7 @@ def _prepare(
 ) -> Prepared:
     from nbtune.data.prepare import prepare
 
-    return prepare(
-        task,
-        **parts,
-        columns=columns,
-        bad_rows=spec.bad_rows,
-        validation_fraction=spec.validation_fraction,
-        test_fraction=spec.test_fraction,
-        seed=spec.seed if spec.split_seed is None else spec.split_seed,
-        fix=spec.fix,
-        namespace=namespace,
-        corrections=spec.corrections,
-    )
+    return prepare(task, **parts, **{**spec.for_reading(), "columns": columns}, namespace=namespace)
 
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,9 @@ class RunSpec(BaseModel):
     bad_rows: Literal["error", "drop"] = Field("error", description="what to do with rows that cannot be used")
     corrections: str = Field("", description="file of corrected answers, applied as data is read; no data is changed")
     fix: tuple[str, ...] = Field((), description=f"safe fixes of the data: {', '.join(FIXES)}")
+    group: str = Field(
+        "", description="column whose values tie rows together (a document, a user): never parted, intervals over them"
+    )
     validation_fraction: float = Field(
         0.1, gt=0, lt=1, description="share of the data held out when no validation is given"
     )
@@ -104,6 +107,12 @@ class RunSpec(BaseModel):
     split_seed: int | None = Field(None, ge=0, description="seed of the split alone; by default, seed")
 
     options: dict[str, Any] = Field({}, description="the task's own settings")
+
+    def for_reading(self) -> dict[str, Any]:
+        """What `nbtune.data.prepare.prepare` is told of these settings."""
+        names = ("columns", "bad_rows", "validation_fraction", "test_fraction", "fix", "corrections", "group")
+        seed = self.seed if self.split_seed is None else self.split_seed
+        return {**{name: getattr(self, name) for name in names}, "seed": seed}
 
     @field_validator("clip", mode="before")
     @classmethod

@@ -244,6 +244,18 @@ def test_what_has_no_probabilities_cannot_be_calibrated_and_is_trained_all_the_s
         run.calibrate()
 
 
+def test_intervals_are_over_documents_where_a_column_says_so(tiny_model: str, runs_dir: Path) -> None:
+    rows = DATA.assign(document=[text.split()[-1] for text in DATA["text"]])
+    given = {"model": tiny_model, "epochs": 1, "max_length": 16, "test_fraction": 0.3, "watchers": []}
+    run = nbtune.finetune("classification", data=rows, name="tied", group="document", **given)
+    frames = run.evaluate().frame, run.evaluate(rows).frame
+    assert frames[0] is not None
+    assert frames[0]["text"].str.split().str[-1].nunique() == 2  # whole documents of six
+    tied, alone = (run.evaluate(table).metrics["accuracy"] for table in (rows, rows.drop(columns="document")))
+    assert tied.value == alone.value
+    assert (tied.low, tied.high) != (alone.low, alone.high)
+
+
 def test_a_report_of_an_earlier_version_can_be_read(run: nbtune.Run) -> None:
     content: dict[str, Any] = json.loads(run.evaluate(TEST).to_json())
     for name in ("slices", "calibration", "unseen"):
