@@ -37,8 +37,8 @@ def read_for_scoring(
 
     To predict, `data` may also be a text, texts, or one row as a dict. Of a source with parts, the test part is taken
     (else validation, else train). `like` is the map of columns of the training data, followed where it fits. Of the
-    run's fixes only "normalise_text" is done here, because the model learned from such texts; no row is dropped. Rows are
-    tied together by the column `group` where the data has it.
+    run's fixes only "normalise_text" is done here, because the model learned from such texts; no row is dropped. Rows
+    are tied together by the column `group` where the data has it.
 
     Raises:
         DataError: the data cannot be found or read.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from nbtune.evaluation.report import Rival
+from nbtune.evaluation.reporting import Rival
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
 from nbtune.tasks.task import Task

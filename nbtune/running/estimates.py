@@ -161,7 +161,7 @@ class _Measuring:
 
     def _after(self, steps: int) -> tuple[float, float]:
         """Seconds of all evaluations while training, and of what follows: the last answers and the report."""
-        from nbtune.evaluation.report import make_report
+        from nbtune.evaluation.reporting import make_report
 
         prepared, plan = self.plan.prepared, self.plan
         validation = prepared.parts["validation"]

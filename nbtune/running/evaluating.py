@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbtune.errors import ModelError, RunError, SpecError
-from nbtune.evaluation.report import Report, Rival, make_report
+from nbtune.evaluation.report import Report
+from nbtune.evaluation.reporting import Rival, make_report
 from nbtune.running import asked
 from nbtune.running.asked import Answered
 from nbtune.running.folder import RunFolder

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from nbtune.control import Stop
-from nbtune.evaluation.report import Report, make_report
+from nbtune.evaluation.report import Report
+from nbtune.evaluation.reporting import make_report
 from nbtune.events import Ended, Event, Noted, Preparing
 from nbtune.running import card, saving
 from nbtune.running.asked import also_in, row_by_row

@@ -212,7 +212,7 @@ class Run(Labelling, Trusting):
         the run if not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the
         number of rows answered and the number of all, as they are answered.
         """
-        from nbtune.evaluation.report import predictions_frame
+        from nbtune.evaluation.reporting import predictions_frame
 
         model = self._model(precision)
         if isinstance(data, str) and not asked.names_data(data, namespace):

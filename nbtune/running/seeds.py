@@ -75,7 +75,7 @@ def another(watcher: Watcher) -> Watcher:
 
 def with_spread(report: Report, first: Answered, further: Sequence[Answered]) -> Report:
     """The report with the spread of all metrics over the family."""
-    from nbtune.evaluation.report import over_seeds
+    from nbtune.evaluation.reporting import over_seeds
 
     metrics = first.model.task.metrics(first.model.inventory)
     return over_seeds(report, metrics, first.examples, [each.predictions for each in (first, *further)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nbtune.errors import did_you_mean
-from nbtune.evaluation.report import make_report
+from nbtune.evaluation.reporting import make_report
 from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric
 from nbtune.tasks.task import Baseline

@@ -20,7 +20,8 @@ from nbtune.evaluation.comparison import Contender, make_comparison
 from nbtune.evaluation.correcting import Book
 from nbtune.evaluation.explanation import Explanation, Word
 from nbtune.evaluation.mistakes import Heard, make_mistakes
-from nbtune.evaluation.report import Report, Rival, make_report
+from nbtune.evaluation.report import Report
+from nbtune.evaluation.reporting import Rival, make_report
 from nbtune.notebook.html import findings_list
 from nbtune.notebook.overview import predictions_picture
 from nbtune.running.card import model_card
