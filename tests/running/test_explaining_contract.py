@@ -67,11 +67,12 @@ def swap(example: Example) -> Example:
 def model_of(kind: type[SequenceHead], tiny_model: str, folder: Path) -> Model:
     torch.manual_seed(0)
     inventory = Inventory(facts={"mean": 0.0, "std": 1.0, "classes": 0, "convention": ""})
-    head = kind(pretrained(tiny_model), inventory, Recipe(max_length=32), kind="number")
+    recipe = Recipe(max_length=32)
+    head = kind(pretrained(tiny_model), inventory, recipe, kind="number")
     with torch.no_grad():  # a fresh layer hardly tells anything apart
         for parameter in head.model.parameters():
             parameter.mul_(3)
-    return Model(folder, registry().task("sentiment"), head, inventory, choose_device("cpu", "fp32"))
+    return Model(folder, registry().task("sentiment"), head, inventory, recipe, choose_device("cpu", "fp32"))
 
 
 def single(model: Model, example: Example) -> Explanation:
