@@ -155,7 +155,8 @@ def main() -> None:
         machine=machine("numpy", "scipy"),
         rows=rows,
         body=f"{RESAMPLES:,} resamples of {given.examples:,} examples; medians of {given.times}. Metrics that do not "
-        f"decompose (ROC AUC, average precision, Spearman) have no interval.\n\n{results.table(head, shown)}",
+        "decompose (ROC AUC, average precision, Spearman) are recomputed, and not counted here.\n\n"
+        f"{results.table(head, shown)}",
     )
 
 

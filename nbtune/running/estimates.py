@@ -39,7 +39,7 @@ from nbtune.training.randomness import random_state, seed_generators, set_random
 from nbtune.training.trial import TrialSteps
 from nbtune.values import Example
 
-_ENCODING = 4.0
+_ENCODING = 2.0
 """Seconds that encoding all training examples may take; beyond it, as many as that allows stand for the rest."""
 _ANSWERED = (16, 96)
 """Validation examples answered to tell what an evaluation costs at all, and for each."""
