@@ -21,6 +21,8 @@ Kind = Literal["single", "multi", "number"]
 """One label a row, any number of labels, or a number; as in `SequenceHead`."""
 
 MOST_ROWS = 20_000
+MOST_ANSWERS = 400_000
+"""Rows times labels that a linear model learns from, at most: a fit takes time with both, and 20 seconds are enough."""
 MOST_TERMS = 50_000
 
 
@@ -44,13 +46,15 @@ def tfidf_logistic(inventory: Inventory, kind: Kind = "single") -> Baseline:
     """A linear model on TF-IDF of words and word pairs (of characters where a language writes no spaces).
 
     Logistic regression, one a label with balanced classes for `multi`; ridge regression for numbers. Learns from at
-    most 20,000 rows; the name says so where there are more. Reads `inputs["text"]` and, where present, `["text_pair"]`.
+    most 20,000 rows, fewer with more than 20 labels; the name says so where there are more. Reads `inputs["text"]` and,
+    where present, `["text_pair"]`.
     """
     model = "ridge regression" if kind == "number" else "logistic regression"
-    cut = f" ({MOST_ROWS:,} rows)" if inventory.facts.get("rows", 0) > MOST_ROWS else ""
+    most = min(MOST_ROWS, MOST_ANSWERS // max(1, len(inventory.labels)))
+    cut = f" ({most:,} rows)" if inventory.facts.get("rows", 0) > most else ""
 
     def predict(train: Sequence[Example], examples: Sequence[Example]) -> Sequence[Any]:
-        known = _sample(train)
+        known = _sample(train, most)
         matrix, asked = _terms(known, examples)
         if kind == "number":
             return _ridge(matrix, known, asked)
@@ -66,10 +70,10 @@ def _decide(labels: tuple[str, ...], probabilities: Floats, kind: Kind) -> Label
     return decide(labels, probabilities)
 
 
-def _sample(train: Sequence[Example]) -> Sequence[Example]:
-    if len(train) <= MOST_ROWS:
+def _sample(train: Sequence[Example], most: int) -> Sequence[Example]:
+    if len(train) <= most:
         return train
-    return [train[index] for index in sorted(random.Random(0).sample(range(len(train)), MOST_ROWS))]
+    return [train[index] for index in sorted(random.Random(0).sample(range(len(train)), most))]
 
 
 def _gold(labels: tuple[str, ...], examples: Sequence[Example]) -> Floats:

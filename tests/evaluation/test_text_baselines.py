@@ -99,3 +99,12 @@ def test_a_large_training_set_is_sampled_and_the_name_says_so(monkeypatch: pytes
 def test_training_rows_of_one_label_only_are_answered_with_it() -> None:
     only = [example for example in TRAIN if example.target == "sky"]
     assert names(tfidf_logistic(INVENTORY).predict(only, ASKED)) == [["sky"]] * 3
+
+
+def test_with_many_labels_the_linear_model_learns_from_fewer_rows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "MOST_ANSWERS", 60)
+    labels = ("a", "b", "c")
+    train = [Example({"text": f"{labels[row % 3]} word {row}"}, labels[row % 3], row) for row in range(50)]
+    linear = tfidf_logistic(Inventory(labels, facts={"rows": len(train)}))
+    assert linear.name == "TF-IDF + logistic regression (20 rows)"
+    assert [answer.names[0] for answer in linear.predict(train, train[:6])] == ["a", "b", "c"] * 2
