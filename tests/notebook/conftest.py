@@ -149,7 +149,8 @@ class Kernel:
         while True:
             message = self.client.get_iopub_msg(timeout=60)
             assert message["msg_type"] != "error", message["content"]
-            if said in str(message["content"]):
+            # the echo of the code may hold the words, before the cell runs
+            if message["msg_type"] == "stream" and said in message["content"]["text"]:
                 return
 
     def ended(self) -> list[dict[str, Any]]:
