@@ -28,10 +28,15 @@ pytest.importorskip("playwright", reason="the browser tests need Playwright")
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 WIDTH, HEIGHT = 1000, 900
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -88,11 +93,10 @@ class Lab:
             "NBTUNE_RUNS_DIR": str(self.runs),
         }
         self._said = (home / "server.log").open("w+b")
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--expose-app-in-browser",
-             f"--ServerApp.root_dir={self.root}", f"--IdentityProvider.token={self._token}"],
-            env=environment, stdout=self._said, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
+        command += ["--expose-app-in-browser", f"--ServerApp.root_dir={self.root}"]
+        command += [f"--IdentityProvider.token={self._token}"]
+        self._server = subprocess.Popen(command, env=environment, stdout=self._said, stderr=subprocess.STDOUT)
         self.url = self._address(home / "runtime")
 
     def _address(self, runtime: Path) -> str:
