@@ -141,14 +141,15 @@ def create(
     *,
     overwrite: bool = False,
     further: Sequence[str] = (),
+    beside: RunFolder | None = None,
 ) -> RunFolder:
-    """A new, empty run folder; `TASK-1`, `TASK-2` ... where no name is given. Names
-    that go on with one of `further` must be free as well, or are made free.
+    """A new, empty run folder; `TASK-1`, `TASK-2` ... where no name is given. It lies beside another run, or else in
+    the runs folder. Names that go on with one of `further` must be free as well, or are made free.
 
     Raises:
         RunError: a name is taken (nothing is ever overwritten silently), or the folder cannot be made.
     """
-    root = runs_dir()
+    root = runs_dir() if beside is None else beside.path.parent
     try:
         root.mkdir(parents=True, exist_ok=True)
         if name is None:

@@ -135,7 +135,7 @@ def _train(first: Run, name: str, seed: int, watchers: Sequence[Watcher], contro
             base = pretrained(spec.model, trust_remote_code=first.trusted)
             prepared = resuming.kept_data(RunFolder(first.folder), task)
         recipe = replace(launch.recipe_of(spec, base), seed=seed)
-        folder = folders.create(name, spec.task)
+        folder = folders.create(name, spec.task, beside=RunFolder(first.folder))
         plan = launch.make_plan(spec, task, base, recipe, prepared, folder, heard)
         held.enter_context(locks.hold(plan.folder.path))
         interrupts.whole(heard, launch.begin, plan)

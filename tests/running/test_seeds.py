@@ -171,6 +171,19 @@ def test_nothing_of_a_family_is_overwritten_while_one_of_it_is_trained(tiny_mode
     assert [path.read_bytes() for path in weights] == before
 
 
+def test_the_seeds_of_a_run_that_was_moved_are_trained_beside_it(
+    tiny_model: str, runs_dir: Path, tmp_path: Path
+) -> None:
+    first = halted(tiny_model, "mine", seeds=2)
+    (tmp_path / "archive").mkdir()
+    shutil.move(first.folder, tmp_path / "archive" / "mine")
+    run = nbtune.load(tmp_path / "archive" / "mine").resume()
+    assert sorted(path.name for path in (tmp_path / "archive").iterdir()) == ["mine", "mine.seed1"]
+    assert not list(runs_dir.iterdir())
+    assert run.report is not None
+    assert len(run.report.seeds["accuracy"].values) == 2
+
+
 def test_seeds_in_the_background_are_refused_before_anything_is_written(tiny_model: str, runs_dir: Path) -> None:
     with pytest.raises(SpecError, match="background"):
         trained(tiny_model, "later", seeds=2, background=True)
