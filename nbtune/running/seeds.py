@@ -144,7 +144,7 @@ def _train(first: Run, name: str, seed: int, watchers: Sequence[Watcher], contro
 
 def _write_report(first: Run) -> None:
     """The report of the first run again, with the spread of its family."""
-    from nbtune.running import card
+    from nbtune.running import card, resuming
 
     report = first.report
     if report is None:
@@ -154,5 +154,7 @@ def _write_report(first: Run) -> None:
     folder = RunFolder(first.folder)
     with folder.writing("the report"):
         folder.write("report.json", report.to_json())
-        source = (folder.read_json("data.json") or {}).get("source", "")
-        folder.write("README.md", card.model_card(folder.name, folder.spec(), source, report))
+        data = folder.read_json("data.json") or {}
+        fixes = resuming.fixes_of(data)
+        text = card.model_card(folder.name, folder.spec(), data.get("source", ""), report, fixes)
+        folder.write("README.md", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 import nbtune
 from nbtune.control import Control
+from nbtune.data.corrections import append, correction
 from nbtune.errors import Interrupted, RunError, SpecError
 from nbtune.evaluation.paired import Counted
 from nbtune.evaluation.report import Report
@@ -21,6 +23,8 @@ from nbtune.evaluation.seeds import difference_over_seeds, spread
 from nbtune.events import Ended, Stepped
 from nbtune.running import locks
 from nbtune.tasks.metrics import Metric, mean
+from nbtune.tasks.registry import registry
+from nbtune.values import Example
 
 WORDS = {"praise": ["good", "lovely", "superb", "kind"], "blame": ["bad", "awful", "rude", "dull"]}
 THINGS = ("meal", "day", "film", "guide", "room", "song")
@@ -182,6 +186,22 @@ def test_the_seeds_of_a_run_that_was_moved_are_trained_beside_it(
     assert not list(runs_dir.iterdir())
     assert run.report is not None
     assert len(run.report.seeds["accuracy"].values) == 2
+
+
+def test_what_was_changed_in_the_data_is_known_of_every_seed(tiny_model: str, runs_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mended.jsonl"
+    example = Example({"text": DATA["text"][0]}, DATA["label"][0], 0)
+    append(path, [correction(registry().task("classification"), example, "praise", who="me", why="a slip")])
+    data = pd.concat([DATA, DATA.iloc[[3]]], ignore_index=True)
+    given = {"epochs": 1, "seeds": 2, "fix": ["drop_duplicates"], "corrections": str(path), "max_length": 16}
+    first = nbtune.finetune("classification", data=data, model=tiny_model, name="mended", watchers=[], **given)
+    told = "Changed in the data before training:\n\n- fix drop_duplicates left out 1 training row"
+    contents = []
+    for run in (first, nbtune.load("mended.seed1")):
+        assert told in (run.folder / "README.md").read_text(encoding="utf-8")
+        contents.append(json.loads((run.folder / "data.json").read_text(encoding="utf-8")))
+    assert contents[0]["corrections"]["applied"] == 1
+    assert contents[0] == contents[1]
 
 
 def test_seeds_in_the_background_are_refused_before_anything_is_written(tiny_model: str, runs_dir: Path) -> None:
