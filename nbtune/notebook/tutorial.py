@@ -47,7 +47,8 @@ def copy(folder: str | Path = ".") -> list[Copy]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SpecError(
-            f"the notebooks cannot be copied to {str(folder)!r}: {reason}", "name another folder: %nbtune tutorial FOLDER"
+            f"the notebooks cannot be copied to {str(folder)!r}: {reason}",
+            "name another folder: %nbtune tutorial FOLDER",
         ) from None
 
 

@@ -187,7 +187,7 @@ def test_a_watcher_hook_that_raises_is_named_and_the_others_watch(install: Insta
 
 def written(name: str, summary: str = "a task of a notebook") -> Task:
     body = {"name": name, "summary": summary, "headline": "hits", "columns": (Column("text", "text"),)}
-    methods = {each: lambda self, *_: None for each in ("read", "head", "metrics")}
+    methods = {each: lambda *_: None for each in ("read", "head", "metrics")}
     made: Task = type("Written", (Task,), {**body, **methods})()
     return made
 
