@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: venv demo test lint types imports tests notebooks lab lock clean help
+.PHONY: venv demo test lint types imports tests notebooks test-browser images lab lock clean help
 
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb and show what it gives"
-	@echo "make test   linters, type checker, import contracts, tests, notebooks"
+	@echo "make test   linters, type checker, import contracts, tests, notebooks, a real browser"
 	@echo "make lab    open JupyterLab on notebooks/"
 	@echo "make venv   only build the environment"
 
@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: venv
 	$(BIN)/python -m nbtune.notebook.demo notebooks/quickstart.ipynb demo
 
-test: lint types imports tests notebooks
+test: lint types imports tests notebooks test-browser
 
 lint: venv
 	$(BIN)/ruff check .
@@ -39,11 +39,18 @@ imports: venv
 
 # one thread a worker: tiny models gain nothing from more, and workers would wait for each other
 tests: venv
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/notebooks -m "not main_thread" --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/notebooks --ignore=tests/browser -m "not main_thread" --numprocesses=auto --maxprocesses=4 --dist=loadfile
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/running -m main_thread
 
 notebooks: venv
 	$(BIN)/python -m pytest tests/notebooks
+
+# with a Chromium on PATH or Playwright's own; without one these tests are skipped, and say so
+test-browser: venv
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+
+images: venv
+	NBTUNE_IMAGES=docs/images OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
 lab: venv
 	$(BIN)/jupyter lab --notebook-dir=notebooks
