@@ -16,7 +16,7 @@ class MemoryWatch(threading.Thread):
     """Samples the tree under a process until `stop`; kills the whole tree above `limit` bytes.
 
     `peak_pss` is the largest sum of proportional set sizes that was seen: pages that processes share count once, mapped
-    files included. `peak_marks` is the largest sum of the high-water marks (RSS) that the system keeps for each process.
+    files included. `peak_marks` is the largest sum of the high-water marks (RSS) that the system keeps of processes.
     It misses nothing between two samples, and is more than was taken at once where processes share pages or peak at
     different times: the limit is held to it. `during` is what `doing` said then.
     """
