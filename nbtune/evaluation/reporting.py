@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nbtune.errors import SpecError
 from nbtune.evaluation import slices
 from nbtune.evaluation.calibration import calibration
-from nbtune.evaluation.intervals import METHOD, Score, group_sums, scores
+from nbtune.evaluation.intervals import METHOD, Score, group_sums, rival_scores, scores
 from nbtune.evaluation.paired import Counted, difference
 from nbtune.evaluation.report import Report
 from nbtune.evaluation.seeds import spread
@@ -120,7 +120,7 @@ def _beside(
         asked = [examples[row] for row in rows]
         groups = [example.group for example in asked]
         theirs = group_sums(metric_set.tallies(asked, rival.predictions), groups)
-        baselines[rival.name] = scores(metric_set, theirs, asked, rival.predictions)
+        baselines[rival.name] = rival_scores(metric_set, theirs, asked, rival.predictions)
         if isinstance(headline, Metric):
             ours = Counted(headline, group_sums(tallies[rows], groups))
             differences[rival.name] = difference(ours, Counted(headline, theirs))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
+from nbtune.tasks.ranking import Ranking
 from nbtune.values import Example
 
 Score: TypeAlias = Callable[[Floats, Floats, Floats], Floats]
@@ -167,8 +168,8 @@ def label_metrics(labels: tuple[str, ...], *, multi: bool = False) -> MetricSet:
         metrics.append(
             Metric("top3_accuracy", mean(2, 0), convention="of equally probable labels, the first in order count")
         )
-    metrics.append(_ranked("average_precision", counts, average_precision, ties="ties enter together"))
-    metrics.append(_ranked("roc_auc", counts, roc_auc, ties="ties count half"))
+    metrics.append(_ranked("average_precision", counts, Ranking.average_precision, ties="ties enter together"))
+    metrics.append(_ranked("roc_auc", counts, Ranking.roc_auc, ties="ties count half"))
     return MetricSet(counts.columns, counts.tally, tuple(metrics), "macro_f1", "accuracy", counts.f1_of_each)
 
 
@@ -215,34 +216,6 @@ def f1(right: Floats, predicted: Floats, gold: Floats) -> Floats:
     return ratio(2 * right, predicted + gold)
 
 
-def roc_auc(gold: NDArray[np.bool_], scores: Floats) -> Floats:
-    """Area under the ROC curve of each column, shape [labels]; NaN without positives or negatives.
-
-    The Mann-Whitney statistic on average ranks (Hanley and McNeil, 1982), so ties count half.
-    """
-    from scipy.stats import rankdata
-
-    positives = gold.sum(0)
-    negatives = len(gold) - positives
-    ranks = np.asarray(rankdata(scores, axis=0))
-    above = np.where(gold, ranks, 0.0).sum(0) - positives * (positives + 1) / 2
-    return ratio(above, positives * negatives, empty=np.nan)
-
-
-def average_precision(gold: NDArray[np.bool_], scores: Floats) -> Floats:
-    """Mean over the positives of the precision at their score, per column, shape [labels]; NaN without positives
-    or negatives. Rows of equal score enter together, as in scikit-learn."""
-    from scipy.stats import rankdata
-
-    result = np.full(gold.shape[1], np.nan)
-    reached = np.asarray(rankdata(-scores, axis=0, method="max"))
-    for column in np.flatnonzero(gold.any(0) & ~gold.all(0)):
-        positive = gold[:, column]
-        found = rankdata(-scores[positive, column], method="max")
-        result[column] = float(np.mean(found / reached[positive, column]))
-    return result
-
-
 def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
     """Label ranking average precision of one row (Tsoumakas, Katakis and Vlahavas, 2010): for each gold label, the
     share of gold among the labels at least as probable."""
@@ -251,7 +224,7 @@ def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
 
 
 def _ranked(
-    name: str, counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats], *, ties: str
+    name: str, counts: _Counts, score: Callable[[Ranking, NDArray[np.int64]], Floats], *, ties: str
 ) -> WholeMetric:
     """The mean over labels of a score of how they rank the rows."""
 
@@ -261,8 +234,10 @@ def _ranked(
             gold[row, counts.positions(example.target)] = True
         probabilities = np.stack([prediction.probabilities for prediction in predictions])
 
+        ranking = Ranking(gold[:, :-1], probabilities)
+
         def mean_of(rows: NDArray[np.int64]) -> float:
-            each = score(gold[rows, :-1], probabilities[rows])
+            each = score(ranking, rows)
             defined = each[~np.isnan(each)]
             return float(defined.mean()) if len(defined) else float("nan")
 
