@@ -78,7 +78,7 @@ def test_pause_rate_and_resume_act_in_a_busy_cell(
     notebook: Callable[..., Any], accessible: Callable[..., None], picture: Callable[..., None]
 ) -> None:
     opened = begin(notebook, finetune("reviews", epochs=3))
-    expect(opened.output(1)).to_contain_text("F1 on validation", timeout=SLOW)
+    expect(opened.output(1)).to_contain_text("F1 (step", timeout=SLOW)
     picture("training", opened.output(1))
     accessible(".jp-Cell-outputArea")
 
@@ -109,9 +109,7 @@ def test_pause_rate_and_resume_act_in_a_busy_cell(
     picture("stopped", opened.output(1))
 
 
-def test_the_controls_act_on_a_run_in_the_background(
-    notebook: Callable[..., Any], told: Callable[[str], None]
-) -> None:
+def test_the_controls_act_on_a_run_in_the_background(notebook: Callable[..., Any], told: Callable[[str], None]) -> None:
     cells = (finetune("behind", "--background"), "1 + 1", "run.wait().status")
     opened = begin(notebook, *cells, dark=True)
     expect(opened.run(2)).to_contain_text("2")  # the kernel is free
@@ -125,7 +123,9 @@ def test_the_controls_act_on_a_run_in_the_background(
     expect(opened.page.locator(".nbtune-badge", has_text="stopped")).to_be_visible(timeout=SLOW)
     seconds = time.monotonic() - clicked
     step = slowest_step(log(opened, "behind"))
-    told(f"Stop in the background: {seconds:.2f} s from the click to the saved model; the slowest step took {step:.2f} s")
+    told(
+        f"Stop in the background: {seconds:.2f} s from the click to the saved model; the slowest step took {step:.2f} s"
+    )
     expect(opened.run(3)).to_contain_text("stopped")
     expect(button(opened, "Stop")).to_have_count(0)
     assert seconds < 10 + step
