@@ -7,6 +7,7 @@ function that makes HTML returns `Markup` and escapes whatever is not `Markup`, 
 from nbtune.drawing.charts import Series, line_chart, smooth, sparkline, thin
 from nbtune.drawing.intervals import Interval, interval_chart
 from nbtune.drawing.picture import Bundle, Picture
+from nbtune.drawing.record import Record
 from nbtune.drawing.tables import markdown_table, table, text_table
 from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, size, visible
 from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
@@ -16,6 +17,7 @@ __all__ = [
     "Interval",
     "Markup",
     "Picture",
+    "Record",
     "Series",
     "badge",
     "callout",

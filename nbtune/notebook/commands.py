@@ -172,6 +172,12 @@ VERBS: dict[str, Command] = {
             words=(Word("run", "run"),),
             examples="%nbtune stop conll",
         ),
+        Command(
+            "nbtune tutorial",
+            "Copy the notebooks that come with nbtune to this folder, or to the one you name.",
+            words=(Word("folder", required=False),),
+            examples="%nbtune tutorial\n%nbtune tutorial lessons",
+        ),
         Command("nbtune doctor", "What this machine can do, and what to change.", examples="%nbtune doctor"),
         Command(
             "nbtune why",

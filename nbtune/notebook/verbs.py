@@ -106,6 +106,11 @@ class Verbs:
         run.control.stop()
         return sentence(f"{run.name} ends after its current step, and its model is kept")
 
+    def _tutorial(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.notebook import tutorial
+
+        return tutorial.picture(tutorial.copy(typed.values.get("folder", ".")))
+
     def _doctor(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook import doctor
 

@@ -170,8 +170,9 @@ def _explained(plan: Plan, error: Exception) -> Exception:
 def _out_of_memory(plan: Plan, error: Exception) -> TrainingError:
     spec = plan.spec
     smaller = max(1, spec.batch_size // 2)
+    words = str(error).splitlines() or [type(error).__name__]
     return TrainingError(
-        f"memory ran out with batch_size = {spec.batch_size}: {str(error).splitlines()[0]}",
+        f"memory ran out with batch_size = {spec.batch_size}: {words[0]}",
         f"use batch_size = {smaller} with accumulate = {spec.accumulate * 2} (the same effective batch), "
         "a smaller max_length, freeze or lora",
     )
