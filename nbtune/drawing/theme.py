@@ -29,6 +29,7 @@ font-size:13px;line-height:1.45;max-width:960px;overflow-wrap:anywhere}
 .nbtune .nbtune-soft,.nbtune figcaption,.nbtune caption{color:var(--nb-soft)}
 .nbtune .nbtune-title{font-size:1.15em;font-weight:600;margin:.2em 0}
 .nbtune .nbtune-row{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:center;margin:.35em 0}
+.nbtune .nbtune-top{align-items:flex-start;column-gap:32px}
 .nbtune code,.nbtune pre{background:var(--nb-code);color:inherit;border-radius:3px;padding:1px 4px;
 font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace));font-size:.93em}
 .nbtune pre{padding:6px 8px;overflow-x:auto;white-space:pre}

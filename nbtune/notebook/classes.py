@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nbtune.drawing import Markup, fold, table
+from nbtune.drawing import Markup, fold, table, tag
 from nbtune.notebook.state import RunState
 
 _SHOWN = 8
@@ -23,16 +23,17 @@ def per_class(state: RunState) -> Markup:
         (label, value, None if before is None else before.classes.get(label), trained.get(label))
         for label, value in sorted(newest.classes.items(), key=lambda item: _rank(item[1]))
     ]
-    columns = ("class", f"F1 on validation (step {newest.step:,})", "before", "in training")
+    columns = ("class", f"F1 (step {newest.step:,})", "before", "in training")
     kept = [*range(4)] if before is not None else [0, 1, 3]
     head, body = [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
     if len(body) <= _SHOWN:
         return table(head, body)
     rest = body[_SHOWN:_MOST]
     left = f", {len(body) - _MOST:,} more are not shown" if len(body) > _MOST else ""
-    return Markup(
-        table(head, body[:_SHOWN], caption=f"the {_SHOWN} worst of {len(body):,} classes")
-        + fold(f"{len(rest)} more classes{left}", table(head, rest))
+    return tag(
+        "div",
+        table(head, body[:_SHOWN], caption=f"the {_SHOWN} worst of {len(body):,} classes"),
+        fold(f"{len(rest)} more classes{left}", table(head, rest)),
     )
 
 

@@ -30,6 +30,8 @@ from nbtune.events import Prepared
 from nbtune.notebook.classes import per_class
 from nbtune.notebook.state import RunState
 
+_WIDTH = 390
+"""Of a chart: two stand side by side in a window of 1,000 pixels."""
 _TONES: Mapping[str, Tone] = {
     "finished": "good",
     "stopped": "warning",
@@ -52,8 +54,7 @@ def run_panel(state: RunState, *, report: object = "", folder: str = "", curves:
             for note in state.notes[-8:]
         ),
         _curves(state, loss=curves),
-        report or _scores(state),
-        "" if report else per_class(state),
+        report or tag("div", _scores(state), per_class(state), css="nbtune-row nbtune-top"),
         _details(state, scores=bool(report)),
         _next(state, folder) if state.ended is not None else "",
     )
@@ -173,11 +174,13 @@ def _curves(state: RunState, *, loss: bool) -> Markup:
             Series("each step", state.losses, faint=True, colour=0),
             Series("training loss", smooth(state.losses, span), colour=0),
         ]
-        charts.append(line_chart(curves, x_label="step", y_label="training loss", x_range=reach))
+        charts.append(line_chart(curves, width=_WIDTH, x_label="step", y_label="training loss", x_range=reach))
     if state.evaluations:
         points = [(float(e.step), e.metrics.get(state.headline, float("nan"))) for e in state.evaluations]
         curve = Series(state.headline, points, dots=True, colour=2)
-        charts.append(line_chart([curve], x_label="step", y_label=f"{state.headline} on validation", x_range=reach))
+        charts.append(
+            line_chart([curve], width=_WIDTH, x_label="step", y_label=f"{state.headline} on validation", x_range=reach)
+        )
     return tag("div", *charts, css="nbtune-row") if charts else Markup("")
 
 
@@ -193,7 +196,7 @@ def _scores(state: RunState) -> Markup:
     ]
     rest = rows[8:]
     shown = table(columns, rows[:8])
-    return Markup(shown + fold(f"{len(rest)} more scores", table(columns, rest))) if rest else shown
+    return tag("div", shown, fold(f"{len(rest)} more scores", table(columns, rest))) if rest else shown
 
 
 def _headline_first(metrics: Mapping[str, float], headline: str) -> list[tuple[str, float]]:
