@@ -1,9 +1,9 @@
 """Fine-tune language models where you already work: in a Jupyter notebook.
 
-    import nbtune
-    run = nbtune.finetune("sentiment", data="sample:sentiment", name="first")
-    run.evaluate()
-    run.predict(["not bad at all"])
+>>> import nbtune
+>>> run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="start")
+>>> report = run.evaluate()
+>>> table = run.predict(["not bad at all"])
 
 Importing this brings no torch; it is loaded when something is trained or predicted.
 """

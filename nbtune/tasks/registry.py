@@ -154,8 +154,9 @@ def register(task: Task) -> None:
     A second call replaces it. In another kernel, runs made with it can be opened after the same call; a package with
     an entry point spares everybody the call.
 
-        nbtune.register(Answering())
-        run = nbtune.finetune("answering", data=frame)
+    >>> nbtune.register(Upside())  # a nbtune.api.Task, named "upside"
+    >>> nbtune.finetune("upside", data=reviews_df, epochs=1, name="first").task
+    'upside'
 
     Raises:
         PluginError: it is no usable task (a class is none), or its name belongs to an installed one.
