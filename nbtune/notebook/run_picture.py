@@ -18,7 +18,7 @@ def run_picture(state: RunState, *, folder: str = "", report: Any = None, curves
     return Picture(
         html=run_panel(state, report=Markup(drawn.get("text/html", "")), folder=folder, curves=curves),
         markdown="\n\n".join(filter(None, (run_markdown(state, folder=folder), drawn.get("text/markdown")))),
-        text="\n".join(filter(None, (run_text(state, folder=folder), drawn.get("text/plain")))),
+        text="\n\n".join(filter(None, (run_text(state, folder=folder), drawn.get("text/plain")))),
     )
 
 
