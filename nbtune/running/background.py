@@ -118,6 +118,11 @@ def training_in(path: Path) -> Training | None:
     return current if current is not None and current.path == path.resolve() else None
 
 
+def current() -> Training | None:
+    """What trains in this process at this moment."""
+    return _current
+
+
 def not_training(name: str, status: str) -> RunError:
     """What to raise where a run is asked to do something at its next step and has none here."""
     hints = {
@@ -128,9 +133,14 @@ def not_training(name: str, status: str) -> RunError:
     return RunError(f"the run {name!r} is not training in this kernel", hint)
 
 
+def second(first: Training) -> RunError:
+    """What to raise where another run is asked for while the first trains."""
+    return RunError(
+        f"the run {first.name!r} is training in this kernel, and there is one at a time",
+        f"wait for it: nbtune.load({first.name!r}).wait(), or stop it: %nbtune stop {first.name}",
+    )
+
+
 def _refuse_second() -> None:
     if _current is not None:
-        raise RunError(
-            f"the run {_current.name!r} is training in this kernel, and there is one at a time",
-            f"wait for it: nbtune.load({_current.name!r}).wait(), or stop it: %nbtune stop {_current.name}",
-        )
+        raise second(_current)
