@@ -39,7 +39,7 @@ class Code:
 
     def __init__(self) -> None:
         self._place = area("%%finetune", rows=14)
-        self._place.layout.width = "100%"
+        self._place.layout.width = "calc(100% - 4px)"
         words = (
             "This cell does the same. Click into it, press Ctrl+A and Ctrl+C (on a Mac, Cmd), and paste it into a cell."
         )

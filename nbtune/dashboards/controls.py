@@ -16,7 +16,7 @@ from nbtune.dashboards.look import NAMED, html, picture, row
 from nbtune.drawing import tag
 from nbtune.errors import SpecError
 
-_WIDTH = "330px"
+_WIDTH = "300px"
 _BARE = (str, type(None))
 
 
@@ -57,9 +57,9 @@ def control(name: str, field: FieldInfo) -> Control:
     names = {"description": name, "style": {"description_width": NAMED}, "tooltip": field.description or name}
     made = _plain(kinds, default, names) or _typed(name, kinds, default, names)
     place, typed, shown = made
-    place.layout = widgets.Layout(width=_WIDTH, max_width="100%")
+    place.layout = widgets.Layout(width=_WIDTH, max_width="calc(100% - 4px)")
     words = picture(html(tag("span", field.description or "", css="nbtune-soft")))
-    words.layout = widgets.Layout(flex="1 1 300px", width="auto", min_width="0", margin="0 0 0 8px")
+    words.layout = widgets.Layout(flex="1 1 170px", width="auto", min_width="0", margin="0 0 0 8px")
     return Control(name, default, place, row(place, words), typed, shown)
 
 

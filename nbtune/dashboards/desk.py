@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
 
 class Desk:
-    """`run` is what Evaluate, Try it and Mistakes are about; None before one was trained or opened."""
+    """`notice` is for what concerns the dashboard as a whole. `run` is what Evaluate, Try it and Mistakes are about; None before one was trained or opened."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self.namespace = namespace
         self.work = Work()
         self.run: Run | None = None
+        self.notice = Notice()
         self._told: list[Callable[[Run | None], None]] = []
 
     def on_run(self, told: Callable[[Run | None], None]) -> None:
@@ -29,7 +31,7 @@ class Desk:
         """Make all parts be about this run, as it now is."""
         self.run = run
         for told in self._told:
-            told(run)
+            self.guarded(self.notice, functools.partial(told, run))
 
     def ask(self, notice: Notice, doing: str, job: Job) -> None:
         self.work.ask(notice, doing, job)

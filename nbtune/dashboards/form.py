@@ -44,9 +44,9 @@ class Form:
         self.start = button("Start", start, kind="primary", tooltip="train in the background")
         self._whole = button("Inspect the whole data", self._inspect, tooltip="checks, lengths, time and memory")
         self._again = button("Look for new variables", self._look, tooltip="data that was made since")
-        self.task.observe(lambda _: self._of_task(), names="value")
+        self.task.observe(lambda _: desk.guarded(self.columns.notice, self._of_task), names="value")
         self.widget = self._laid_out()
-        self._of_task()
+        desk.guarded(self.columns.notice, self._of_task)
 
     def asked(self) -> Asked:
         """What the form asks for.
@@ -124,7 +124,7 @@ class Form:
         self._changed()
 
     def _look(self) -> None:
-        self.refresh()
+        self._desk.guarded(self.columns.notice, self.refresh)
         self._read()
 
     def _inspect(self) -> None:

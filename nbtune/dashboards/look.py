@@ -7,9 +7,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from nbtune.drawing import Markup, callout, join, style, tag
+from nbtune.drawing import Markup, callout, join, progress, style, tag
 from nbtune.errors import Interrupted, NbtuneError
 from nbtune.notebook.faults import Fault
+from nbtune.notebook.state import Throttle
 
 WIDE = "640px"
 NARROW = "420px"
@@ -107,7 +108,8 @@ class Fold:
     def __init__(self, words: str, content: Any, *, shown: bool = False) -> None:
         self._words = words
         self._content = content
-        self._toggle = widgets.ToggleButton(value=shown, layout=widgets.Layout(width="auto"))
+        layout = widgets.Layout(width="auto", align_self="flex-start")
+        self._toggle = widgets.ToggleButton(value=shown, layout=layout)
         self._toggle.observe(self._changed, names="value")
         self.widget = column(self._toggle, content)
         self._changed()
@@ -127,6 +129,7 @@ class Notice:
 
     def __init__(self) -> None:
         self.widget = picture()
+        self.busy = False
 
     def say(self, words: object) -> None:
         self._show(tag("div", words, css="nbtune-callout"))
@@ -135,7 +138,19 @@ class Notice:
         self._show(callout(words, tone="good"))
 
     def working(self, words: str) -> None:
-        self._show(tag("div", Markup(f'<progress aria-label="working"></progress> {tag("span", words, " …")}')))
+        bar = progress(0, 0, "working")
+        self._show(tag("div", bar, tag("span", f" {words} …")), busy=True)
+
+    def counting(self, verb: str) -> Callable[[int, int], None]:
+        """Says how far long work has come; to be called with what is done and what there is to do."""
+        throttle = Throttle(0.5)
+
+        def told(done: int, total: int) -> None:
+            if throttle.ready():
+                words = f"{verb} {done:,} of {total:,}"
+                self._show(tag("div", progress(done, total, words), tag("span", f" {words}")), busy=True)
+
+        return told
 
     def refuse(self, error: BaseException) -> None:
         """What is wrong, and the remedy. A fault that is not the user's is named, too; never with a traceback."""
@@ -148,9 +163,15 @@ class Notice:
         self._show(callout(tag("strong", "Not done: "), said, more, tone="error"))
 
     def clear(self) -> None:
-        self.widget.value = ""
+        self.widget.value, self.busy = "", False
 
-    def _show(self, content: Markup) -> None:
+    def done(self) -> None:
+        """Work has ended: what it said stays, that it goes on does not."""
+        if self.busy:
+            self.clear()
+
+    def _show(self, content: Markup, *, busy: bool = False) -> None:
+        self.busy = busy
         self.widget.value = html(Markup(f'<div role="status">{content}</div>'))
 
 
@@ -158,4 +179,4 @@ _NAME = {"description_width": NAMED}
 
 
 def _layout(width: str) -> Any:
-    return widgets.Layout(width=width, max_width="100%")
+    return widgets.Layout(width=width, max_width="calc(100% - 4px)")

@@ -36,7 +36,7 @@ class Settings:
             continuous_update=False,
             tooltip="alias, hub id or folder of the pre-trained model",
             style={"description_width": NAMED},
-            layout=widgets.Layout(width=WIDE, max_width="100%"),
+            layout=widgets.Layout(width=WIDE, max_width="calc(100% - 4px)"),
         )
         self._place = column()
         self._advanced = [each.widget for name, each in self._common.items() if name not in _FIRST]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ class Training:
             layout=widgets.Layout(width="260px"),
         )
         self.set_rate = button("Set", self._set_rate, tooltip="the new peak, from the next step on", enabled=False)
+        desk.on_run(lambda run: None if run is not None or self.going else self._forget())
         self.widget = column(row(self.pause, self.stop, self.rate, self.set_rate), self.notice.widget, self.picture)
 
     @property
@@ -89,24 +91,36 @@ class Training:
         threading.Thread(target=self._until_end, args=(run,), name="nbtune dashboard waits", daemon=True).start()
 
     def open(self, run: Run) -> None:
-        """Show a run from what is on disk; one that is being trained is followed to its end."""
+        """Show a run from what is on disk; one that is being trained is followed to its end. While one trains that was
+        started here, that one stays in sight, because the controls are its own."""
+        if self.going:
+            return
         self._draw_from_disk(run)
         training = background.training_in(run.folder)
-        if training is not None and not self.going:
+        if training is not None:
             self._steer(training.control)
             self.rate.value = run.spec.learning_rate
-        if run.status == "running" and not (self.going and training is None):
+        if run.status == "running":
             threading.Thread(target=self._follow, args=(run,), name="nbtune dashboard follows", daemon=True).start()
+
+    def _forget(self) -> None:
+        self.picture.value = html(_NOTHING)
+        self.notice.clear()
 
     def _until_end(self, run: Run) -> None:
         try:
             run.wait()
         except BaseException as error:  # kept by the run since its thread ended with it
             self.notice.refuse(error)
-        self._let_go()
-        self._desk.take(run)
+        self._enable(False)
+        if self._desk.run is not None and self._desk.run.folder == run.folder:
+            self._desk.take(run)
+        self._control = None
 
     def _follow(self, run: Run) -> None:
+        self._desk.guarded(self.notice, functools.partial(self._followed, run))
+
+    def _followed(self, run: Run) -> None:
         training, looked = background.training_in(run.folder), threading.Event()
         while run.status == "running" and self._desk.run is run:
             self._draw_from_disk(run)

@@ -44,12 +44,10 @@ class Work:
                 notice = next(iter(self._waiting))
                 doing, job = self._waiting.pop(notice)
             notice.working(doing)
-            before = notice.widget.value
             try:
                 job()
             except BaseException as error:  # a stop is told as well: a thread has nobody else to tell
                 release(error)
                 notice.refuse(error)
             else:
-                if notice.widget.value == before:
-                    notice.clear()
+                notice.done()
