@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Desk:
-    """`notice` is for what concerns the dashboard as a whole. `run` is what Evaluate, Try it and Mistakes are about; None before one was trained or opened."""
+    """`run` is what Evaluate, Try it and Mistakes are about; None before one was trained or opened. `notice` is for
+    what concerns the dashboard as a whole."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self.namespace = namespace
