@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nbtune.running.catalog import load, replay, runs
     from nbtune.running.comparing import compare
     from nbtune.running.run import Run
+    from nbtune.tasks.registry import register
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _LAZY = {
     "dashboard": "nbtune.facade",
     "finetune": "nbtune.facade",
     "load": "nbtune.running.catalog",
+    "register": "nbtune.tasks.registry",
     "replay": "nbtune.running.catalog",
     "runs": "nbtune.running.catalog",
 }
@@ -78,6 +80,7 @@ __all__ = [
     "dashboard",
     "finetune",
     "load",
+    "register",
     "replay",
     "runs",
 ]

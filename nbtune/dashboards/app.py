@@ -13,7 +13,7 @@ from nbtune.dashboards.evaluating import Evaluating
 from nbtune.dashboards.extras import Extra, extras_of
 from nbtune.dashboards.fallback import fallback, shown_twice
 from nbtune.dashboards.form import Form
-from nbtune.dashboards.look import Notice, column, html, picture, theme
+from nbtune.dashboards.look import Notice, column, heard, html, picture, theme
 from nbtune.dashboards.mistakes import Mistakes
 from nbtune.dashboards.runs import Runs
 from nbtune.dashboards.training import Training
@@ -44,7 +44,7 @@ class Dashboard:
         self._extras_of: Run | None = None
         self._quiet = Notice()  # of work that nobody waits for
         self._state = picture()
-        self.tabs = widgets.Tab()
+        self.tabs = heard(widgets.Tab())
         self.widget = column(theme(), self._state, self.desk.notice.widget, self.tabs)
         self._fill_tabs()
         self.tabs.observe(lambda _: self.desk.guarded(self.desk.notice, self._visited), names="selected_index")

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import tomli_w
 from pydantic.fields import FieldInfo
 
-from nbtune.dashboards.look import NAMED, html, picture, row
+from nbtune.dashboards.look import NAMED, heard, html, picture, row
 from nbtune.drawing import tag
 from nbtune.errors import SpecError
 
@@ -57,6 +57,7 @@ def control(name: str, field: FieldInfo) -> Control:
     names = {"description": name, "style": {"description_width": NAMED}, "tooltip": field.description or name}
     made = _plain(kinds, default, names) or _typed(name, kinds, default, names)
     place, typed, shown = made
+    heard(place)
     place.layout = widgets.Layout(width=_WIDTH, max_width="calc(100% - 4px)")
     words = picture(html(tag("span", field.description or "", css="nbtune-soft")))
     words.layout = widgets.Layout(flex="1 1 170px", width="auto", min_width="0", margin="0 0 0 8px")

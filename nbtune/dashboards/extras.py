@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
-
 from nbtune.dashboards.desk import Desk
-from nbtune.dashboards.look import NAMED, Notice, area, button, column, entry, hint, picture, row
+from nbtune.dashboards.look import Notice, area, button, column, entry, hint, picture, row, suggesting
 from nbtune.drawing import Markup, panel, shorten, table, tag, visible
 from nbtune.errors import PluginError
 from nbtune.notebook.picture import bundle_of
@@ -76,14 +74,7 @@ def extras_of(desk: Desk, run: Run | None) -> list[Extra]:
 def _input(ask: Ask) -> Any:
     label = shorten(visible(ask.label), 40)
     if ask.choices is not None:
-        return widgets.Combobox(
-            description=label,
-            value=ask.default,
-            ensure_option=False,
-            continuous_update=False,
-            style={"description_width": NAMED},
-            layout=widgets.Layout(width="420px", max_width="calc(100% - 4px)"),
-        )
+        return suggesting(label, ask.default)
     return entry(label, ask.default) if ask.lines == 1 else area(label, ask.default, rows=ask.lines)
 
 

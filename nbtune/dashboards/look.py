@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 
 from nbtune.drawing import Markup, callout, join, progress, style, tag
 from nbtune.errors import Interrupted, NbtuneError
+from nbtune.notebook.controls import hear_while_busy
 from nbtune.notebook.faults import Fault
 from nbtune.notebook.state import Throttle
 
@@ -16,6 +17,13 @@ WIDE = "640px"
 NARROW = "420px"
 NAMED = "140px"
 """Room for the name of an input, left of it."""
+
+
+def heard(made: Any) -> Any:
+    """An input whose clicks and changes reach the dashboard while a cell is busy: all of them or none, since one that
+    comes first must be heard first."""
+    hear_while_busy(made.comm)
+    return made
 
 
 def html(*parts: object, css: str = "") -> Markup:
@@ -67,7 +75,7 @@ def button(words: str, pressed: Callable[[], None], *, tooltip: str = "", kind: 
         description=words, tooltip=tooltip, button_style=kind, disabled=not enabled, layout=widgets.Layout(width="auto")
     )
     made.on_click(lambda _: pressed())
-    return made
+    return heard(made)
 
 
 def choice(words: str, options: Iterable[Any], *, value: Any = None, width: str = NARROW, tooltip: str = "") -> Any:
@@ -76,30 +84,56 @@ def choice(words: str, options: Iterable[Any], *, value: Any = None, width: str 
     )
     if value is not None:
         made.value = value
-    return made
+    return heard(made)
 
 
 def entry(words: str, value: str = "", *, placeholder: str = "", width: str = NARROW, tooltip: str = "") -> Any:
-    return widgets.Text(
-        description=words,
-        value=value,
-        placeholder=placeholder,
-        tooltip=tooltip,
-        continuous_update=False,
-        style=_NAME,
-        layout=_layout(width),
+    return heard(
+        widgets.Text(
+            description=words,
+            value=value,
+            placeholder=placeholder,
+            tooltip=tooltip,
+            continuous_update=False,
+            style=_NAME,
+            layout=_layout(width),
+        )
     )
 
 
 def area(words: str, value: str = "", *, placeholder: str = "", rows: int = 4) -> Any:
-    return widgets.Textarea(
-        description=words,
-        value=value,
-        placeholder=placeholder,
-        rows=rows,
-        style=_NAME,
-        layout=_layout(WIDE),
+    return heard(
+        widgets.Textarea(
+            description=words,
+            value=value,
+            placeholder=placeholder,
+            rows=rows,
+            continuous_update=False,
+            style=_NAME,
+            layout=_layout(WIDE),
+        )
     )
+
+
+def suggesting(words: str, value: str, options: Sequence[str] = (), *, tooltip: str = "") -> Any:
+    """A line with suggestions; others may be typed."""
+    return heard(
+        widgets.Combobox(
+            description=words,
+            value=value,
+            options=list(options),
+            ensure_option=False,
+            continuous_update=False,
+            tooltip=tooltip,
+            style=_NAME,
+            layout=_layout(NARROW),
+        )
+    )
+
+
+def listing(words: str, kind: Any) -> Any:
+    """A list to go through with the arrow keys: `kind` is `Select` or `SelectMultiple`."""
+    return heard(kind(description=words, rows=8, style=_NAME, layout=_layout("100%")))
 
 
 class Fold:
@@ -109,7 +143,7 @@ class Fold:
         self._words = words
         self._content = content
         layout = widgets.Layout(width="auto", align_self="flex-start")
-        self._toggle = widgets.ToggleButton(value=shown, layout=layout)
+        self._toggle = heard(widgets.ToggleButton(value=shown, layout=layout))
         self._toggle.observe(self._changed, names="value")
         self.widget = column(self._toggle, content)
         self._changed()

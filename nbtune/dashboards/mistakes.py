@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from nbtune.dashboards.desk import Desk
 from nbtune.dashboards.evaluating import NO_RUN
-from nbtune.dashboards.look import NAMED, Notice, area, button, choice, column, entry, hint, html, picture, row
+from nbtune.dashboards.look import Notice, area, button, choice, column, entry, hint, html, listing, picture, row
 from nbtune.drawing import Markup, escape, facts, number, shorten, tag, visible
 from nbtune.errors import DataError, RunError
 
@@ -45,12 +45,7 @@ class Mistakes:
         self.kind = choice("show", _KINDS)
         self.words = entry("with the words", placeholder="in the text")
         self.given = choice("labelled", [("anything", _ANY)])
-        self.list = widgets.Select(
-            description="places",
-            rows=8,
-            style={"description_width": NAMED},
-            layout=widgets.Layout(width="calc(100% - 4px)"),
-        )
+        self.list = listing("places", widgets.Select)
         self.place = picture()
         self.label = choice("right answer", [""])
         self.answer = area("right answer", rows=3)

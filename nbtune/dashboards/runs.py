@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nbtune.dashboards.desk import Desk
-from nbtune.dashboards.look import NAMED, Notice, button, column, html, picture, row
+from nbtune.dashboards.look import Notice, button, column, html, listing, picture, row
 from nbtune.drawing import callout, number, shorten, visible
 from nbtune.errors import SpecError
 from nbtune.notebook.picture import bundle_of
@@ -28,12 +28,7 @@ class Runs:
         self._desk = desk
         self._open_run, self._resume_run = open_run, resume
         self._rows: dict[str, dict[str, Any]] = {}
-        self.list = widgets.SelectMultiple(
-            description="runs",
-            rows=8,
-            style={"description_width": NAMED},
-            layout=widgets.Layout(width="calc(100% - 4px)"),
-        )
+        self.list = listing("runs", widgets.SelectMultiple)
         self.open = button("Open", self._open, kind="primary", tooltip="show it in the other tabs")
         self.resume = button("Resume", self._resume, tooltip="go on with a run that was stopped or cut off")
         self.compare = button("Compare", self._compare, tooltip="two runs or more, on the same examples")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
-
 from nbtune.dashboards.controls import Control, control
-from nbtune.dashboards.look import NAMED, WIDE, Fold, column, entry
+from nbtune.dashboards.look import Fold, column, entry, suggesting
 from nbtune.running.spec import DATA_SETTINGS, RunSpec
 
 if TYPE_CHECKING:
@@ -28,16 +26,8 @@ class Settings:
         self._common = {name: control(name, field) for name, field in fields.items()}
         self._own: dict[str, Control] = {}
         self.name = entry("name", placeholder="task-1, task-2, …", tooltip="name of the run and its folder")
-        self.model = widgets.Combobox(
-            description="model",
-            value="minilm-l6",
-            options=_models(),
-            ensure_option=False,
-            continuous_update=False,
-            tooltip="alias, hub id or folder of the pre-trained model",
-            style={"description_width": NAMED},
-            layout=widgets.Layout(width=WIDE, max_width="calc(100% - 4px)"),
-        )
+        words = "alias, hub id or folder of the pre-trained model"
+        self.model = suggesting("model", "minilm-l6", _models(), tooltip=words)
         self._place = column()
         self._advanced = [each.widget for name, each in self._common.items() if name not in _FIRST]
         self.widget = column(

@@ -44,6 +44,9 @@ border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-wo
 .nbtune summary{cursor:pointer;color:var(--nb-soft)}
 .nbtune summary:focus-visible,.nbtune a:focus-visible{outline:2px solid var(--nb-accent);outline-offset:2px}
 .nbtune progress{accent-color:var(--nb-accent);width:220px;height:12px;vertical-align:middle}
+.nbtune-controls{gap:4px;align-items:center}
+.nbtune-controls button:focus-visible,.nbtune-controls input:focus-visible{outline:2px solid
+var(--jp-brand-color1,var(--vscode-focusBorder,#2f7fd1))!important;outline-offset:1px}
 .nbtune .nbtune-badge{white-space:nowrap;border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
 .nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
 .nbtune .nbtune-error{color:var(--nb-bad)}

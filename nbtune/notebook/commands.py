@@ -92,9 +92,13 @@ VERBS: dict[str, Command] = {
         Command("nbtune runs", "Every run in the runs folder.", examples="%nbtune runs"),
         Command(
             "nbtune show",
-            "A run's curves, data and report again, from what is on disk.",
+            "A run's curves, data and report again, wherever it trains; one that trains here gets its controls back.",
             words=(Word("run", "run"),),
-            examples="%nbtune show conll",
+            options=(
+                Option("follow", "keep up with a run that another kernel trains, until the interrupt key"),
+                Option("live", "with a smooth chart while it trains here (needs anywidget)"),
+            ),
+            examples="%nbtune show conll\n%nbtune show conll --follow",
         ),
         Command(
             "nbtune compare",
@@ -172,6 +176,12 @@ VERBS: dict[str, Command] = {
             "End a run that trains in the background after its current step, keeping its model.",
             words=(Word("run", "run"),),
             examples="%nbtune stop conll",
+        ),
+        Command(
+            "nbtune tutorial",
+            "Copy the notebooks that come with nbtune to this folder, or to the one you name.",
+            words=(Word("folder", required=False),),
+            examples="%nbtune tutorial\n%nbtune tutorial lessons",
         ),
         Command("nbtune doctor", "What this machine can do, and what to change.", examples="%nbtune doctor"),
         Command(

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
+from nbtune.drawing import Bundle
 from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
 from nbtune.running import asked, background, opened
+from nbtune.running.drawn import run_card
 from nbtune.running.folder import RunFolder
 from nbtune.running.labelling import Labelling
 from nbtune.running.spec import RunSpec
@@ -271,6 +273,9 @@ class Run(Labelling, Trusting):
             known = [each for each in (*dir(type(self)), *actions) if not each.startswith("_")]
             raise AttributeError(f"a {self.task} run has no {name!r}; {did_you_mean(name, known)}")
         return functools.partial(self._act, name)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return run_card(self)._repr_mimebundle_()
 
     def __repr__(self) -> str:
         best = [event for event in self.events() if isinstance(event, (Evaluated, Ended))]
