@@ -101,7 +101,9 @@ def duration(seconds: float) -> str:
 
 
 def size(amount: int) -> str:
-    """Bytes as `830 MB` or `4.2 GB`."""
+    """Bytes as `340 kB`, `830 MB` or `4.2 GB`."""
+    if amount < 10**6:
+        return f"{amount / 1000:,.0f} kB"
     return f"{amount / 2**20:,.0f} MB" if amount < 2**30 else f"{amount / 2**30:,.1f} GB"
 
 

@@ -141,6 +141,9 @@ def _progress(state: RunState) -> Markup:
         doing = state.preparing
         label = f"{doing.stage} {doing.done:,} of {doing.total:,}" if doing.total else doing.stage
         rows.append(tag("div", progress(doing.done, doing.total, label), label, css="nbtune-row nbtune-soft"))
+    if state.seen_at and state.started is not None:  # a picture may be saved, and looked at when all is over
+        command = tag("code", f"%nbtune show {state.started.run}")
+        rows.append(tag("div", f"as of {state.seen_at}; ", command, " tells how it stands", css="nbtune-soft"))
     return Markup("".join(rows))
 
 

@@ -78,6 +78,7 @@ class RunDisplay:
         """Draw the run as it stands."""
         if not self.state.whereabouts:
             self.state.memory = held()
+        self.state.seen_at = time.strftime("%H:%M:%S")
         self._show(run_picture(self.state, curves=self._steering is None or not self._steering.charted))
 
     def of_another_run(self) -> RunDisplay:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbtune.notebook.picture import Picture
 from nbtune.notebook.progress import DisplayKind, RunDisplay, display_for, is_terminal
-from nbtune.notebook.run_picture import run_picture
+from nbtune.notebook.run_picture import kept_picture
 from nbtune.notebook.state import RunState
 from nbtune.running import background, locks
 from nbtune.running.log import Tail
@@ -28,7 +28,8 @@ def show(
         return None
     state = RunState.of(run.events())
     state.whereabouts, state.cut_off = whereabouts(run)
-    return run_picture(state, folder=str(run.folder), report=run.report)
+    state.seen_at = "" if state.cut_off else time.strftime("%H:%M:%S")
+    return kept_picture(state, run)
 
 
 def _join(training: background.Training, run: Run, shell: Any, **settings: Any) -> None:

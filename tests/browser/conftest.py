@@ -211,11 +211,13 @@ class Notebook:
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
         deadline = time.monotonic() + PATIENCE
-        while place.stat().st_mtime_ns == before:
+        while True:
             assert time.monotonic() < deadline, "the notebook was not saved"
             self.page.wait_for_timeout(50)
-        content: dict[str, Any] = json.loads(place.read_text())
-        return content
+            if place.stat().st_mtime_ns != before:
+                with contextlib.suppress(json.JSONDecodeError):  # it is being written
+                    content: dict[str, Any] = json.loads(place.read_text())
+                    return content
 
     def kernel_id(self) -> str:
         session = next(each for each in self.lab.ask("sessions") if each["path"] == self.path)

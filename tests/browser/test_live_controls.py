@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def log(opened: Any, name: str) -> list[Event]:
 
 def slowest_step(events: list[Event]) -> float:
     times = [event.seconds for event in events if isinstance(event, Stepped)]
-    return max(after - before for before, after in zip(times, times[1:], strict=False))
+    return max(after - before for before, after in itertools.pairwise(times))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_saved_notebook_holds_the_report_and_no_widget(
     assert "widget" not in text
     assert "widgets" not in saved["metadata"]
     assert len(json.dumps(saved["cells"][1]["outputs"])) < MOST
-    written = nbformat.from_dict(saved)
+    written = nbformat.reads(text, 4)
     nbformat.validate(written)
     for exporter in (HTMLExporter(), MarkdownExporter()):
         assert name in exporter.from_notebook_node(written)[0]
