@@ -1,9 +1,9 @@
 """Fine-tune language models where you already work: in a Jupyter notebook.
 
-    import nbtune
-    run = nbtune.finetune("sentiment", data="sample:sentiment", name="first")
-    run.evaluate()
-    run.predict(["not bad at all"])
+>>> import nbtune
+>>> run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="start")
+>>> report = run.evaluate()
+>>> table = run.predict(["not bad at all"])
 
 Importing this brings no torch; it is loaded when something is trained or predicted.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nbtune.running.catalog import load, replay, runs
     from nbtune.running.comparing import compare
     from nbtune.running.run import Run
+    from nbtune.tasks.registry import register
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ _LAZY = {
     "compare": "nbtune.running.comparing",
     "finetune": "nbtune.facade",
     "load": "nbtune.running.catalog",
+    "register": "nbtune.tasks.registry",
     "replay": "nbtune.running.catalog",
     "runs": "nbtune.running.catalog",
 }
@@ -68,4 +70,4 @@ def unload_ipython_extension(shell: Any) -> None:
     unload(shell)
 
 
-__all__ = ["Report", "Run", "__version__", "clear_cache", "compare", "finetune", "load", "replay", "runs"]
+__all__ = ["Report", "Run", "__version__", "clear_cache", "compare", "finetune", "load", "register", "replay", "runs"]

@@ -50,8 +50,12 @@ def finetune(
     `resume` names a run that was stopped or cut off, and goes on with it: nothing else is needed, and what is given
     must be what the run has; see `nbtune.running.launch.resume`.
 
-        run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="docs")
-        run = nbtune.finetune(resume="docs")
+    >>> run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="docs")
+    >>> run.status
+    'finished'
+    >>> tuned = nbtune.finetune("sentiment", data=reviews_df, validation=test_df, freeze=1, classes=2, name="tuned")
+    >>> nbtune.finetune(resume="cut-off-too").status
+    'finished'
     """
     chosen = {
         "model": model,

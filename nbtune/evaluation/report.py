@@ -25,10 +25,11 @@ class Report:
     """What `Run.evaluate` gives.
 
     `metrics` and each of `baselines` map a metric's name to a `Score` (`.value`, `.low`, `.high`: 95% bootstrap
-    interval); `differences` are the model's headline score minus each rival's, on the same examples. `seeds` has, for
-    each metric, mean and spread over all runs of a family that differ in their seed. `unseen` are the scores without
-    the examples that are also in the training data, empty where there are none. `tables` are the task's own (per
-    class, per type). `frame` holds one prediction a row; it is None for a report read back from disk.
+    interval; NaN for a rival where the score does not decompose); `differences` are the model's headline score minus
+    each rival's, on the same examples. `seeds` has, for each metric, mean and spread over all runs of a family that
+    differ in their seed. `unseen` are the scores without the examples that are also in the training data, empty where
+    there are none. `tables` are the task's own (per class, per type). `frame` holds one prediction a row; it is None
+    for a report read back from disk.
     """
 
     run: str
@@ -50,7 +51,11 @@ class Report:
     frame: pd.DataFrame | None = None
 
     def to_frame(self) -> pd.DataFrame:
-        """Scores of the model and the baselines: one row a metric and contender."""
+        """Scores of the model and the baselines: one row a metric and contender.
+
+        >>> run.report.to_frame()["contender"].unique().tolist()[:2]
+        ['reviews', 'majority']
+        """
         import pandas as pd
 
         rows = [
@@ -61,7 +66,11 @@ class Report:
         return pd.DataFrame(rows, columns=["metric", "contender", "value", "low", "high"])
 
     def by_slice(self) -> pd.DataFrame:
-        """Scores of the slices: one row each, with its interval and how many of what belong to it."""
+        """Scores of the slices: one row each, with its interval and how many of what belong to it.
+
+        >>> run.evaluate(test_df, by="shop").by_slice()["value"].tolist()
+        ['north', 'south']
+        """
         import pandas as pd
 
         rows = [
@@ -136,7 +145,10 @@ class Report:
         )
 
     def plot(self) -> Picture:
-        """The headline score with its interval beside those of rivals and slices, and the reliability curve."""
+        """The headline score with its interval beside those of rivals and slices, and the reliability curve.
+
+        >>> picture = run.report.plot()
+        """
         from nbtune.evaluation import report_plots
 
         return report_plots.picture(self)

@@ -13,6 +13,7 @@ from pathlib import Path
 from nbtune.control import Control
 from nbtune.errors import RunError, release
 from nbtune.running.memory import give_back
+from nbtune.tasks.hookspecs import Watcher
 
 EXIT_SECONDS = 10.0
 """How long the end of the process waits for a run to stop and save. Jupyter itself waits less before it kills."""
@@ -30,12 +31,19 @@ class Training:
         self.path = path.resolve()
         self.control = control
         self.error: BaseException | None = None
+        self.joined: list[Watcher] = []
+        self.telling = threading.RLock()
+        """Held while an event is written down and told: who joins inside of it misses none and sees none twice."""
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def join(self, watcher: Watcher) -> None:
+        """Let somebody watch who came later; one that fails is dropped."""
+        self.joined.append(watcher)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait for the end, `timeout` seconds at most.
@@ -110,6 +118,11 @@ def refuse_second() -> None:
     """
     with _lock:
         _refuse_second()
+
+
+def current() -> Training | None:
+    """What trains in this process at the moment."""
+    return _current
 
 
 def training_in(path: Path) -> Training | None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from nbtune.drawing import Bundle
 from nbtune.errors import RunError
 from nbtune.evaluation.calibration import Calibration, calibration
 from nbtune.evaluation.temperature import fit_temperature
 from nbtune.running import asked
 from nbtune.running.disk import settled, write_atomically
+from nbtune.running.drawn import in_words
 from nbtune.running.folder import RunFolder
 from nbtune.running.model import CARD, Model
 from nbtune.tasks.head import Forward, Head
@@ -42,6 +44,9 @@ class Calibrated:
             f"{self.before.error:.3f} to {self.after.error:.3f}, the Brier score from {self.before.brier.value:.3f} to "
             f"{self.after.brier.value:.3f}"
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return in_words(self.in_words())._repr_mimebundle_()
 
 
 def calibrate(head: Head, validation: Sequence[Example], forward: Forward) -> float:
@@ -75,7 +80,8 @@ def calibrate_run(folder: RunFolder, model: Model) -> Calibrated:
     """Calibrate a saved model on the validation data it kept, with what follows (thresholds) fitted again.
 
     Raises:
-        RunError: as `calibrate`; or the run kept no validation data.
+        RunError: as `calibrate`; or the run kept no validation data, or its model cannot be written. The model is then
+            as it was.
     """
     wanted: tuple[Part, ...] = ("train", "validation")
     train, validation = (model.task.arrange(asked.kept(folder, part) or [], model.inventory, part) for part in wanted)
@@ -88,14 +94,16 @@ def calibrate_run(folder: RunFolder, model: Model) -> Calibrated:
         groups = [example.group for example in examples]
         return calibration(map(model.task.confidences, examples, model.predict(examples)), groups)
 
-    before, was = look(), model.head.temperature
+    head = model.head
+    before, temperature, state = look(), head.temperature, head.state()
     try:
-        fitted = calibrate(model.head, validation, model.forward)
-    except BaseException:
-        model.head.temperature = was
+        fitted = calibrate(head, validation, model.forward)
+        head.conclude(train, validation, model.forward)
+        _write(folder, head)
+    except BaseException:  # the opened model says what the one on disk says
+        head.temperature = temperature
+        head.restore(state)
         raise
-    model.head.conclude(train, validation, model.forward)
-    _write(folder, model.head)
     return Calibrated(fitted, part, before, look())
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
     """Open a run by name (in the runs folder) or by path.
 
+    >>> nbtune.load("reviews").task
+    'sentiment'
+
     Raises:
         RunError: there is no such run; the nearest name is offered.
     """
@@ -26,7 +29,11 @@ def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
 
 
 def runs() -> pd.DataFrame:
-    """All runs in the runs folder, oldest first, one a row."""
+    """All runs in the runs folder, oldest first, one a row.
+
+    >>> nbtune.runs()[["name", "status"]].values.tolist()[0]
+    ['reviews', 'finished']
+    """
     import pandas as pd
 
     columns = ["name", "task", "model", "status", "headline", "score", "epochs", "created", "folder"]
@@ -34,7 +41,10 @@ def runs() -> pd.DataFrame:
 
 
 def replay(folder: str | Path) -> Iterator[Event]:
-    """The events of a run, by folder or name, as they were told while it trained."""
+    """The events of a run, by folder or name, as they were told while it trained.
+
+    >>> losses = [event.loss for event in nbtune.replay("reviews") if type(event).__name__ == "Stepped"]
+    """
     return folders.find(folder).events()
 
 
