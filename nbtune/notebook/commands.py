@@ -86,6 +86,11 @@ VERBS: dict[str, Command] = {
             "What can be learned here: each task with its columns, score and package.",
             examples="%nbtune tasks",
         ),
+        Command(
+            "nbtune dashboard",
+            "Train and use models by mouse or keys.",
+            examples="%nbtune dashboard",
+        ),
         Command("nbtune runs", "Every run in the runs folder.", examples="%nbtune runs"),
         Command(
             "nbtune show",

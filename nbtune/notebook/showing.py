@@ -27,7 +27,7 @@ def show(
         _follow(run, shell, kind=kind, refresh=refresh)
         return None
     state = RunState.of(run.events())
-    state.whereabouts, state.cut_off = _whereabouts(run)
+    state.whereabouts, state.cut_off = whereabouts(run)
     return run_picture(state, folder=str(run.folder), report=run.report)
 
 
@@ -47,7 +47,7 @@ def _follow(run: Run, shell: Any, *, kind: DisplayKind, refresh: float) -> None:
     """Keep a display up to date from the log that another process writes."""
     tail = Tail(run.folder / "events.jsonl")
     display = display_for(shell, kind=kind, refresh=refresh, past=tail.new(), controls=False)
-    display.state.whereabouts, _ = _whereabouts(run, followed=True)
+    display.state.whereabouts, _ = whereabouts(run, followed=True)
     if isinstance(display, RunDisplay):
         display.draw()
     try:
@@ -61,11 +61,11 @@ def _follow(run: Run, shell: Any, *, kind: DisplayKind, refresh: float) -> None:
     except KeyboardInterrupt:
         pass  # ends the looking, not the training
     if display.state.ended is None and isinstance(display, RunDisplay):
-        display.state.whereabouts, display.state.cut_off = _whereabouts(run)
+        display.state.whereabouts, display.state.cut_off = whereabouts(run)
         display.draw()
 
 
-def _whereabouts(run: Run, *, followed: bool = False) -> tuple[str, bool]:
+def whereabouts(run: Run, *, followed: bool = False) -> tuple[str, bool]:
     """Where a run is that has not ended, in words, and whether nobody trains it any more."""
     status = run.status
     if status == "running":

@@ -88,6 +88,11 @@ class Verbs:
     def _calibrate(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(load_run(typed.values["run"], names).calibrate().in_words())
 
+    def _dashboard(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.dashboards import open_dashboard
+
+        return open_dashboard(self.shell.user_ns)
+
     def _free(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(free(typed.get("run")))
 

@@ -141,9 +141,14 @@ def not_training(name: str, status: str) -> RunError:
     return RunError(f"the run {name!r} is not training in this kernel", hint)
 
 
+def second(first: Training) -> RunError:
+    """What to raise where another run is asked for while the first trains."""
+    return RunError(
+        f"the run {first.name!r} is training in this kernel, and there is one at a time",
+        f"wait for it: nbtune.load({first.name!r}).wait(), or stop it: %nbtune stop {first.name}",
+    )
+
+
 def _refuse_second() -> None:
     if _current is not None:
-        raise RunError(
-            f"the run {_current.name!r} is training in this kernel, and there is one at a time",
-            f"wait for it: nbtune.load({_current.name!r}).wait(), or stop it: %nbtune stop {_current.name}",
-        )
+        raise second(_current)
