@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     broken = list(broken_limits(opened, watch, memory=chosen.memory, first=chosen.first, cell=chosen.cell))
     for each in broken:
         print(f"BROKEN: {each}")
-    if opened.failure:
+    if opened.failure and not watch.exceeded:
         print((chosen.repository / LOG).read_text(encoding="utf-8", errors="replace")[-3000:])
     return 1 if broken else 0
 

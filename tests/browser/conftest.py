@@ -94,7 +94,8 @@ class Lab:
         }
         self._said = (home / "server.log").open("w+b")
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
-        command += ["--expose-app-in-browser", f"--ServerApp.root_dir={self.root}"]
+        command += ["--expose-app-in-browser", "--JupyterNotebookApp.expose_app_in_browser=True"]
+        command += [f"--ServerApp.root_dir={self.root}"]
         command += [f"--IdentityProvider.token={self._token}"]
         self._server = subprocess.Popen(command, env=environment, stdout=self._said, stderr=subprocess.STDOUT)
         self.url = self._address(home / "runtime")

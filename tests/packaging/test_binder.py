@@ -158,9 +158,11 @@ def test_too_much_memory_is_said_with_the_cell_it_was_in(opening: ModuleType, me
     assert said == ["2.30 GB of memory in '%evaluate x', and 2.00 GB is the limit"]
 
 
-def test_the_badge_opens_a_notebook_that_is_here() -> None:
-    links = re.findall(r"\]: https://mybinder\.org/v2/gh/\S+", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(links) == 1
-    opened = re.search(r"\?urlpath=lab/tree/(\S+)$", links[0])
-    assert opened is not None
-    assert (ROOT / opened[1]).is_file()
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_badge_opens_a_notebook_that_is_here(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert re.search(r"^\[!\[.+\]\(https://mybinder\.org/badge_logo\.svg\)\]\[binder\]$", text, re.MULTILINE)
+    link = r"^\[binder\]: https://mybinder\.org/v2/gh/[\w-]+/[\w-]+/HEAD\?urlpath=lab/tree/(\S+)$"
+    opened = re.findall(link, text, re.MULTILINE)
+    assert len(opened) == 1
+    assert (ROOT / opened[0]).is_file()
