@@ -13,7 +13,7 @@ from nbtune.dashboards.evaluating import Evaluating
 from nbtune.dashboards.extras import Extra, extras_of
 from nbtune.dashboards.fallback import fallback, shown_twice
 from nbtune.dashboards.form import Form
-from nbtune.dashboards.look import Notice, column, heard, html, picture, theme
+from nbtune.dashboards.look import ROOT, Notice, column, heard, html, picture, theme
 from nbtune.dashboards.mistakes import Mistakes
 from nbtune.dashboards.runs import Runs
 from nbtune.dashboards.training import Training
@@ -46,6 +46,7 @@ class Dashboard:
         self._state = picture()
         self.tabs = heard(widgets.Tab())
         self.widget = column(theme(), self._state, self.desk.notice.widget, self.tabs)
+        self.widget.add_class(ROOT)
         self._fill_tabs()
         self.tabs.observe(lambda _: self.desk.guarded(self.desk.notice, self._visited), names="selected_index")
         self.desk.on_run(self._of_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nbtune.dashboards.look import Notice, choice, column, halves, hint, picture
+from nbtune.dashboards.look import Notice, choice, column, hint, picture, row, share
 from nbtune.dashboards.quick import preview, quick_look
 from nbtune.errors import DataError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nbtune.tasks.task import Task
     from nbtune.values import Column, ColumnMap
 
+_FEW = 3
+"""Columns whose first rows fit beside what is told of them."""
 _OPEN = "\0open"
 """What stands in a list while nothing is chosen. A name of a column may be empty, but no name begins so."""
 
@@ -32,7 +34,7 @@ class Columns:
         self._rows = picture()
         self._told = picture()
         self.notice = Notice()
-        self.widget = column(self._place, self.notice.widget, halves(self._rows, self._told))
+        self.widget = column(self._place, self.notice.widget, row(share(self._rows), share(self._told)))
 
     @property
     def given(self) -> dict[str, str | list[str]]:
@@ -61,6 +63,7 @@ class Columns:
         named = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
         self._offer(task, table, {**self._guessed, **named})
         self._rows.value = preview(table)
+        share(self._rows, wide=len(table.frame.columns) > _FEW)
         self.look()
 
     def look(self) -> None:

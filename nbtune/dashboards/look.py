@@ -37,9 +37,20 @@ def picture(content: str = "") -> Any:
     return widgets.HTML(value=content, layout=widgets.Layout(width="100%", margin="0"))
 
 
+ROOT = "nbtune-dashboard"
+# eight tabs must fit into a narrow page, and where the keys are must be seen
+_STYLE = f"""
+.{ROOT} .lm-TabBar-content{{flex-wrap:wrap}}
+.{ROOT} .lm-TabBar-tab.lm-TabBar-tab{{flex:0 1 auto;min-width:0;padding:0 10px}}
+.{ROOT} :is(button,input,select,textarea,.lm-TabBar-tab):focus-visible{{
+outline:2px solid var(--jp-brand-color1,#2f7fd1);outline-offset:1px}}
+""".strip()
+
+
 def theme() -> Any:
-    """The style sheet, once for all pictures that do not bring it."""
-    return widgets.HTML(value=style(), layout=widgets.Layout(height="0", margin="0"))
+    """The style sheets, once for all pictures that do not bring them."""
+    sheets = Markup(f"{style()}<style>{_STYLE}</style>")
+    return widgets.HTML(value=sheets, layout=widgets.Layout(height="0", margin="0"))
 
 
 def title(words: str) -> Any:
@@ -60,13 +71,12 @@ def column(*children: Any, width: str = "100%") -> Any:
     return widgets.VBox(list(children), layout=widgets.Layout(width=width))
 
 
-def halves(left: Any, right: Any) -> Any:
-    """Two columns, one below the other where the page is narrow."""
-    for each in (left, right):
-        each.layout.flex = "1 1 380px"
-        each.layout.width = "auto"
-        each.layout.min_width = "0"
-    return row(left, right)
+def share(made: Any, *, wide: bool = False) -> Any:
+    """Let something take half of a row where the page is wide enough, or else, and where it is wide, all of it."""
+    made.layout.flex = "1 1 100%" if wide else "1 1 300px"
+    made.layout.width = "auto"
+    made.layout.min_width = "0"
+    return made
 
 
 def button(words: str, pressed: Callable[[], None], *, tooltip: str = "", kind: str = "", enabled: bool = True) -> Any:
