@@ -62,7 +62,7 @@ def test_many_labels_evaluations_and_steps_stay_small(runs_dir: Path, tiny_model
 
 @pytest.mark.usefixtures("runs_dir")
 def test_a_report_that_would_be_larger_is_named_instead(tiny_model: str) -> None:
-    labels = [f"{n} {'very long words & ' * 55}" for n in range(150)]
+    labels = [f"{n} {'&' * 990}" for n in range(150)]
     run = nbtune.finetune("classification", data=labelled(labels), model=tiny_model, name="long", **QUICK)
     assert len(json.dumps(run.report._repr_mimebundle_())) > LARGEST  # type: ignore[union-attr]
     assert taken(run) <= LARGEST
