@@ -24,7 +24,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
-    from nbtune.facade import finetune
+    from nbtune.facade import dashboard, finetune
     from nbtune.running.cachedir import clear_cache
     from nbtune.running.catalog import load, replay, runs
     from nbtune.running.comparing import compare
@@ -38,6 +38,7 @@ _LAZY = {
     "Run": "nbtune.running.run",
     "clear_cache": "nbtune.running.cachedir",
     "compare": "nbtune.running.comparing",
+    "dashboard": "nbtune.facade",
     "finetune": "nbtune.facade",
     "load": "nbtune.running.catalog",
     "register": "nbtune.tasks.registry",
@@ -70,4 +71,16 @@ def unload_ipython_extension(shell: Any) -> None:
     unload(shell)
 
 
-__all__ = ["Report", "Run", "__version__", "clear_cache", "compare", "finetune", "load", "register", "replay", "runs"]
+__all__ = [
+    "Report",
+    "Run",
+    "__version__",
+    "clear_cache",
+    "compare",
+    "dashboard",
+    "finetune",
+    "load",
+    "register",
+    "replay",
+    "runs",
+]

@@ -9,7 +9,7 @@ from nbtune.drawing.intervals import Interval, interval_chart
 from nbtune.drawing.picture import Bundle, Picture
 from nbtune.drawing.record import Record
 from nbtune.drawing.tables import markdown_table, table, text_table
-from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, visible
+from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, size, visible
 from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "panel",
     "progress",
     "shorten",
+    "size",
     "smooth",
     "sparkline",
     "style",

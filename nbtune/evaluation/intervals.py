@@ -104,11 +104,27 @@ def scores(
     metrics: MetricSet, sums: Floats, examples: Sequence[Example], predictions: Sequence[Any]
 ) -> dict[str, Score]:
     """Every metric with its interval. `sums` are the tallies, shape [examples or groups, columns]."""
+    return _scores(metrics, sums, lambda whole: whole_score(whole, examples, predictions))
+
+
+def rival_scores(
+    metrics: MetricSet, sums: Floats, examples: Sequence[Example], predictions: Sequence[Any]
+) -> dict[str, Score]:
+    """The same of a rival: of what does not decompose the headline alone has an interval. Others are slow to resample,
+    and nobody is shown them."""
+
+    def whole(metric: WholeMetric) -> Score:
+        if metric.name == metrics.headline:
+            return whole_score(metric, examples, predictions)
+        return Score(float(metric.compute(examples, predictions)))
+
+    return _scores(metrics, sums, whole)
+
+
+def _scores(metrics: MetricSet, sums: Floats, whole: Callable[[WholeMetric], Score]) -> dict[str, Score]:
     samples = resample(sums)
     return {
-        metric.name: score(metric, sums, samples)
-        if isinstance(metric, Metric)
-        else whole_score(metric, examples, predictions)
+        metric.name: score(metric, sums, samples) if isinstance(metric, Metric) else whole(metric)
         for metric in metrics.metrics
     }
 

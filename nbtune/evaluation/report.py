@@ -25,10 +25,11 @@ class Report:
     """What `Run.evaluate` gives.
 
     `metrics` and each of `baselines` map a metric's name to a `Score` (`.value`, `.low`, `.high`: 95% bootstrap
-    interval); `differences` are the model's headline score minus each rival's, on the same examples. `seeds` has, for
-    each metric, mean and spread over all runs of a family that differ in their seed. `unseen` are the scores without
-    the examples that are also in the training data, empty where there are none. `tables` are the task's own (per
-    class, per type). `frame` holds one prediction a row; it is None for a report read back from disk.
+    interval; NaN for a rival where the score does not decompose); `differences` are the model's headline score minus
+    each rival's, on the same examples. `seeds` has, for each metric, mean and spread over all runs of a family that
+    differ in their seed. `unseen` are the scores without the examples that are also in the training data, empty where
+    there are none. `tables` are the task's own (per class, per type). `frame` holds one prediction a row; it is None
+    for a report read back from disk.
     """
 
     run: str

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtune.errors import SpecError
 from nbtune.evaluation import slices
 from nbtune.evaluation.calibration import calibration
-from nbtune.evaluation.intervals import METHOD, Score, group_sums, scores
+from nbtune.evaluation.intervals import METHOD, Score, group_sums, rival_scores, scores
 from nbtune.evaluation.paired import Counted, difference
 from nbtune.evaluation.report import Report
 from nbtune.evaluation.seeds import spread
@@ -53,8 +54,14 @@ def make_report(
 
     `by` maps a name to a value for each example, by which the scores are given apart too. `seen` says which examples
     are also in the training data.
+
+    Raises:
+        SpecError: there is no metric that could be given apart.
     """
     metric_set = task.metrics(inventory)
+    if by and slices.slice_metric(metric_set) is None:
+        words = f"no score of the task {task.name!r} is a sum over examples, so none can be given apart by {min(by)!r}"
+        raise SpecError(words, "leave by out")
     groups = [example.group for example in examples]
     tallies = metric_set.tallies(examples, predictions)
     report = Report(
@@ -113,7 +120,7 @@ def _beside(
         asked = [examples[row] for row in rows]
         groups = [example.group for example in asked]
         theirs = group_sums(metric_set.tallies(asked, rival.predictions), groups)
-        baselines[rival.name] = scores(metric_set, theirs, asked, rival.predictions)
+        baselines[rival.name] = rival_scores(metric_set, theirs, asked, rival.predictions)
         if isinstance(headline, Metric):
             ours = Counted(headline, group_sums(tallies[rows], groups))
             differences[rival.name] = difference(ours, Counted(headline, theirs))

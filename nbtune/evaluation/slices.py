@@ -51,31 +51,38 @@ def scored(slices: Sequence[Slice], groups: Sequence[str | None]) -> tuple[Slice
 def of_every_task(
     task: Task, metrics: MetricSet, tallies: Floats, examples: Sequence[Example], inventory: Inventory
 ) -> Iterator[Slice]:
-    """The slices that need nothing of the task: by length of the text, by frequency of the label in training."""
+    """The slices that need nothing of the task: by length of the text, by frequency of the label in training; none
+    where no metric decomposes into examples."""
+    metric = slice_metric(metrics)
+    if metric is None:
+        return
     lengths = [len(text) if isinstance(text := example.inputs.get("text"), str) else -1 for example in examples]
     if lengths and min(lengths) >= 0:
-        yield from _by_number(metrics, tallies, "text length", "characters", lengths)
+        yield from _by_number(metric, tallies, "text length", "characters", lengths)
     if len(inventory.labels) >= _LABELS:
         counts = [
             min((inventory.counts.get(label, 0) for label in task.labels_of(example)), default=-1)
             for example in examples
         ]
-        yield from _by_number(metrics, tallies, "frequency of the rarest gold label", "training examples", counts)
+        yield from _by_number(metric, tallies, "frequency of the rarest gold label", "training examples", counts)
 
 
 def by_column(metrics: MetricSet, tallies: Floats, name: str, values: Sequence[Any]) -> Iterator[Slice]:
-    """One slice a value, the commonest first."""
+    """One slice a value, the commonest first; none where no metric decomposes into examples."""
+    metric = slice_metric(metrics)
+    if metric is None:
+        return
     words = ["(none)" if value is None or value != value else str(value) for value in values]
     common = [value for value, _ in Counter(words).most_common()]
     for value in common[:MOST_VALUES]:
-        yield _part(metrics, tallies, name, value, [row for row, own in enumerate(words) if own == value])
+        yield _part(metric, tallies, name, value, [row for row, own in enumerate(words) if own == value])
     rest = set(common[MOST_VALUES:])
     if rest:
         rows = [row for row, own in enumerate(words) if own in rest]
-        yield _part(metrics, tallies, name, f"({len(rest):,} other values)", rows)
+        yield _part(metric, tallies, name, f"({len(rest):,} other values)", rows)
 
 
-def _by_number(metrics: MetricSet, tallies: Floats, by: str, unit: str, numbers: Sequence[int]) -> Iterator[Slice]:
+def _by_number(metric: Metric, tallies: Floats, by: str, unit: str, numbers: Sequence[int]) -> Iterator[Slice]:
     """Parts of about equal size; none where they would be too small to say anything. Negative numbers are left out."""
     known = np.array([number for number in numbers if number >= 0])
     bins = min(_BINS, len(known) // FEW)
@@ -88,27 +95,18 @@ def _by_number(metrics: MetricSet, tallies: Floats, by: str, unit: str, numbers:
     for place, (low, high) in enumerate(pairwise(edges)):
         rows = [row for row, number in enumerate(numbers) if number >= 0 and low < number <= high]
         words = f"{low + 1:,.0f} to {high:,.0f} {unit}" if place else f"up to {high:,.0f} {unit}"
-        yield _part(metrics, tallies, by, words, rows)
+        yield _part(metric, tallies, by, words, rows)
 
 
-def _part(metrics: MetricSet, tallies: Floats, by: str, value: str, rows: Sequence[int]) -> Slice:
-    return Slice(by, value, slice_metric(metrics), rows, tallies[list(rows)], len(rows))
+def _part(metric: Metric, tallies: Floats, by: str, value: str, rows: Sequence[int]) -> Slice:
+    return Slice(by, value, metric, rows, tallies[list(rows)], len(rows))
 
 
-def slice_metric(metrics: MetricSet) -> Metric:
+def slice_metric(metrics: MetricSet) -> Metric | None:
     """What parts of the data are scored by: what the set names for it, else the headline, else the first that
-    decomposes.
-
-    Raises:
-        ValueError: no metric of the set decomposes into examples.
-    """
+    decomposes into examples; None where none does."""
     wanted = metrics[metrics.by_slice or metrics.headline]
-    if isinstance(wanted, Metric):
-        return wanted
-    for metric in metrics.metrics:
-        if isinstance(metric, Metric):
-            return metric
-    raise ValueError("none of the metrics decomposes into examples")
+    return next((metric for metric in (wanted, *metrics.metrics) if isinstance(metric, Metric)), None)
 
 
 def _scored(each: Slice, groups: Sequence[str | None]) -> SliceScore:

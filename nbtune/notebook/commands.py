@@ -86,12 +86,21 @@ VERBS: dict[str, Command] = {
             "What can be learned here: each task with its columns, score and package.",
             examples="%nbtune tasks",
         ),
+        Command(
+            "nbtune dashboard",
+            "Train and use models by mouse or keys.",
+            examples="%nbtune dashboard",
+        ),
         Command("nbtune runs", "Every run in the runs folder.", examples="%nbtune runs"),
         Command(
             "nbtune show",
-            "A run's curves, data and report again, from what is on disk.",
+            "A run's curves, data and report again, wherever it trains; one that trains here gets its controls back.",
             words=(Word("run", "run"),),
-            examples="%nbtune show conll",
+            options=(
+                Option("follow", "keep up with a run that another kernel trains, until the interrupt key"),
+                Option("live", "with a smooth chart while it trains here (needs anywidget)"),
+            ),
+            examples="%nbtune show conll\n%nbtune show conll --follow",
         ),
         Command(
             "nbtune compare",

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from nbtune.errors import ModelError
 from nbtune.evaluation.reporting import Rival
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
 from nbtune.tasks.task import Task
-from nbtune.training import adapters
+from nbtune.training import adapters, memory
 from nbtune.training.batches import forward_with
 from nbtune.training.devices import Device
 from nbtune.training.loop import set_training
@@ -26,20 +27,29 @@ NAME = "before fine-tuning"
 
 def untrained(
     task: Task,
-    base: Pretrained,
+    find: Callable[[], Pretrained],
     inventory: Inventory,
     recipe: Recipe,
     device: Device,
     examples: Sequence[Example],
     heed: Callable[[], None] = lambda: None,
-) -> Rival:
-    """What the model said before its first step, with the new layers that the run's seed draws."""
+) -> tuple[list[Rival], list[str]]:
+    """What the model said before its first step, with the new layers that the run's seed draws; where it cannot be
+    asked, nobody, and a note that says why. `find` gives the base that the run began with."""
     rows = _choice(len(examples))
     asked = examples if rows is None else [examples[row] for row in rows]
-    with _seeded(recipe.seed):
-        head = task.head(base, inventory, recipe)
-        answers = list(_answers(head, device, asked, heed))
-    return Rival(NAME if rows is None else f"{NAME} ({MOST:,} examples)", answers, rows)
+    try:
+        with _seeded(recipe.seed):
+            answers = list(_answers(task.head(find(), inventory, recipe), device, asked, heed))
+    except ModelError as error:
+        return [], [f"the model before fine-tuning is not here to be compared with: {error.message}"]
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_out_of_memory(error):
+            raise
+    else:
+        return [Rival(NAME if rows is None else f"{NAME} ({MOST:,} examples)", answers, rows)], []
+    memory.release()
+    return [], ["memory ran out over the model before fine-tuning, so it is not compared with"]
 
 
 def _answers(head: Head, device: Device, examples: Sequence[Example], heed: Callable[[], None]) -> Iterator[object]:

@@ -80,7 +80,8 @@ def calibrate_run(folder: RunFolder, model: Model) -> Calibrated:
     """Calibrate a saved model on the validation data it kept, with what follows (thresholds) fitted again.
 
     Raises:
-        RunError: as `calibrate`; or the run kept no validation data.
+        RunError: as `calibrate`; or the run kept no validation data, or its model cannot be written. The model is then
+            as it was.
     """
     wanted: tuple[Part, ...] = ("train", "validation")
     train, validation = (model.task.arrange(asked.kept(folder, part) or [], model.inventory, part) for part in wanted)
@@ -93,14 +94,16 @@ def calibrate_run(folder: RunFolder, model: Model) -> Calibrated:
         groups = [example.group for example in examples]
         return calibration(map(model.task.confidences, examples, model.predict(examples)), groups)
 
-    before, was = look(), model.head.temperature
+    head = model.head
+    before, temperature, state = look(), head.temperature, head.state()
     try:
-        fitted = calibrate(model.head, validation, model.forward)
-    except BaseException:
-        model.head.temperature = was
+        fitted = calibrate(head, validation, model.forward)
+        head.conclude(train, validation, model.forward)
+        _write(folder, head)
+    except BaseException:  # the opened model says what the one on disk says
+        head.temperature = temperature
+        head.restore(state)
         raise
-    model.head.conclude(train, validation, model.forward)
-    _write(folder, model.head)
     return Calibrated(fitted, part, before, look())
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbtune.errors import RunError
 from nbtune.events import Evaluated, Event
 from nbtune.running import folder as folders
+from nbtune.running import locks, opened
 from nbtune.running.folder import RunFolder
 from nbtune.running.run import Run
 
@@ -38,6 +39,20 @@ def runs() -> pd.DataFrame:
 
     columns = ["name", "task", "model", "status", "headline", "score", "epochs", "created", "folder"]
     return pd.DataFrame([_row(folder) for folder in folders.all_runs()], columns=columns)
+
+
+def delete(name: str | Path) -> None:
+    """Remove a run with its model, its checkpoints and its copy of the data.
+
+    Raises:
+        RunError: there is no such run, or it is being trained.
+    """
+    folder = folders.find(name)
+    with locks.hold(folder.path):
+        opened.close(folder.path)
+        folder.remove()
+    if folder.is_run():
+        raise RunError(f"the run {folder.name!r} cannot be removed whole", f"see who may write in {str(folder.path)!r}")
 
 
 def replay(folder: str | Path) -> Iterator[Event]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbtune.errors import ModelError, RunError, SpecError
+from nbtune.errors import RunError, SpecError
 from nbtune.evaluation.report import Report
-from nbtune.evaluation.reporting import Rival, make_report
+from nbtune.evaluation.reporting import make_report
 from nbtune.running import asked
 from nbtune.running.asked import Answered
+from nbtune.running.before import untrained
 from nbtune.running.folder import RunFolder
 from nbtune.running.seeds import family, with_spread
 from nbtune.tasks.pretrained import pretrained
@@ -31,7 +33,8 @@ def report(
     further = _family(run) if seeds else []
     given = {} if data is None else asked.cells(registry().task(run.task), data, by, namespace)
     found = ask(run)
-    task, inventory = found.model.task, found.model.inventory
+    model = found.model
+    task, inventory = model.task, model.inventory
     direct = asked.row_by_row(found.read, found.examples)
     if by and not direct:
         raise SpecError(
@@ -43,7 +46,8 @@ def report(
         else {name: [column[example.row] for example in found.examples] for name, column in given.items()}
     )
     train = asked.kept(RunFolder(run.folder), "train") or []
-    rivals, notes = _before(run, found)
+    base = functools.partial(pretrained, run.spec.model, trust_remote_code=run.trusted)
+    rivals, notes = untrained(task, base, inventory, model.recipe, model.device, found.examples)
     made = make_report(
         run=run.name,
         task=task,
@@ -67,15 +71,3 @@ def _family(run: Run) -> list[Run]:
         words = f"the run {run.name!r} was trained with one seed, so nothing is known of their spread"
         raise RunError(words, "train it again with seeds = 5")
     return found
-
-
-def _before(run: Run, found: Answered) -> tuple[list[Rival], list[str]]:
-    """The model before fine-tuning, or why it cannot be asked."""
-    from nbtune.running.before import untrained
-
-    model = found.model
-    try:
-        base = pretrained(run.spec.model, trust_remote_code=run.trusted)
-    except ModelError as error:
-        return [], [f"the model before fine-tuning is not here to be compared with: {error.message}"]
-    return [untrained(model.task, base, model.inventory, model.recipe, model.device, found.examples)], []

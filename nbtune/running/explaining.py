@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtune.errors import DataError, RunError
+from nbtune.errors import DataError, RunError, SpecError
 from nbtune.evaluation.explanation import Explanation, Explanations, Word
 from nbtune.evaluation.words import Span, find_words, touched, whole_words
 from nbtune.running import asked
@@ -50,11 +50,17 @@ def explain(
 
 
 def explain_example(model: Model, example: Example, target: str | None) -> Explanation | Explanations:
-    """The same of an example as the task arranged it, by a head that explains itself."""
+    """The same of an example as the task arranged it, by a head that explains itself.
+
+    Raises:
+        SpecError: there is no such `target`.
+    """
     (prediction,) = model.predict([example])
     answers = model.head.explained(example, prediction, target)
     if isinstance(answers, Explained):
         return _explanation(model, example.inputs, answers)
+    if target is not None and not answers:
+        raise SpecError(f"there is no {target!r} to explain in this text", "leave target out")
     parts = tuple(_explanation(model, example.inputs, each) for each in answers[:MOST_ANSWERS])
     return Explanations(model.folder.name, parts, tuple(_left_out(len(answers)))) if target is None else parts[0]
 

@@ -96,8 +96,8 @@ def _final_report(plan: Plan, job: Job) -> Report:
     read, examples, train = prepared.raw[part], prepared.parts[part], prepared.parts["train"]
     predictions = list(predict(plan, job.head, job.device, examples))
     with at_once(plan.control):  # the baselines are other people's learners
-        before = untrained(
-            plan.task, plan.base, prepared.inventory, plan.recipe, job.device, examples, plan.control.heed
+        rivals, missing = untrained(
+            plan.task, lambda: plan.base, prepared.inventory, plan.recipe, job.device, examples, plan.control.heed
         )
         return make_report(
             run=plan.folder.name,
@@ -107,7 +107,7 @@ def _final_report(plan: Plan, job: Job) -> Report:
             examples=examples,
             predictions=predictions,
             train=train,
-            notes=notes,
-            rivals=[before],
+            notes=[*notes, *missing],
+            rivals=rivals,
             seen=also_in(plan.task, read, prepared.raw["train"]) if row_by_row(read, examples) else None,
         )

@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,23 +135,34 @@ def project_settings() -> tuple[Path | None, Mapping[str, Any]]:
     return None, {}
 
 
-def create(name: str | None, task: str, *, overwrite: bool = False) -> RunFolder:
-    """A new, empty run folder; `TASK-1`, `TASK-2` ... where no name is given.
+def create(
+    name: str | None,
+    task: str,
+    *,
+    overwrite: bool = False,
+    further: Sequence[str] = (),
+    beside: RunFolder | None = None,
+) -> RunFolder:
+    """A new, empty run folder; `TASK-1`, `TASK-2` ... where no name is given. It lies beside another run, or else in
+    the runs folder. Names that go on with one of `further` must be free as well, or are made free.
 
     Raises:
-        RunError: the name is taken (nothing is ever overwritten silently), or the folder cannot be made.
+        RunError: a name is taken (nothing is ever overwritten silently), or the folder cannot be made.
     """
-    root = runs_dir()
+    root = runs_dir() if beside is None else beside.path.parent
     try:
         root.mkdir(parents=True, exist_ok=True)
         if name is None:
-            return _next_free(root, task)
+            return _next_free(root, task, further)
         path = root / name
-        if path.exists():
-            _make_room(path, overwrite)
+        others = _with(path, further)
+        _make_room([path, *others], overwrite)
+        for other in others:
+            with contextlib.suppress(OSError):  # not there, or somebody was quick to use it
+                other.rmdir()
         path.mkdir(exist_ok=True)
     except FileExistsError:
-        raise taken(name or "") from None
+        raise taken(root / (name or "")) from None
     except OSError as error:
         raise RunError(
             f"the runs folder {str(root)!r} cannot be written: {error.strerror}",
@@ -160,20 +171,21 @@ def create(name: str | None, task: str, *, overwrite: bool = False) -> RunFolder
     return RunFolder(path)
 
 
-def taken(name: str) -> RunError:
+def taken(path: Path) -> RunError:
     """The refusal to train under a name that is in use."""
-    path = runs_dir() / name
     training = " and is being trained" if locks.is_held(path) else ""
     return RunError(
-        f"there is already a run named {name!r}{training}",
-        f"choose another name, open it with nbtune.load({name!r}), or say overwrite = true",
+        f"there is already a run named {path.name!r}{training}",
+        f"choose another name, open it with nbtune.load({path.name!r}), or say overwrite = true",
     )
 
 
-def is_taken(name: str) -> bool:
-    """Whether a run of this name would have to be overwritten."""
-    path = runs_dir() / name
-    return path.exists() and not _never_began(path)
+def refuse_taken(name: str, further: Sequence[str] = ()) -> None:
+    """Raise if a run of this name, or of one that goes on with one of `further`, would have to be overwritten."""
+    first = runs_dir() / name
+    for path in (first, *_with(first, further)):
+        if path.exists() and not _never_began(path):
+            raise taken(path)
 
 
 def find(name: str | Path) -> RunFolder:
@@ -203,27 +215,38 @@ def _never_began(path: Path) -> bool:
     return path.is_dir() and all(_BEGINNINGS.fullmatch(entry.name) for entry in path.iterdir())
 
 
-def _make_room(path: Path, overwrite: bool) -> None:
-    """Empty a folder that may be used again.
+def _with(path: Path, endings: Sequence[str]) -> list[Path]:
+    return [path.with_name(f"{path.name}{ending}") for ending in endings]
+
+
+def _make_room(paths: Sequence[Path], overwrite: bool) -> None:
+    """Take away what is in folders that may be used again; all of them, or none.
 
     Raises:
-        RunError: it may not be, or somebody trains in it.
+        RunError: one may not be, or somebody trains in it.
     """
-    if not _never_began(path):
-        if not overwrite:
-            raise taken(path.name)
-        if not (path / MARKER).is_file():
-            raise RunError(f"{path} is not a run, so it is not overwritten", "choose another name")
-    with locks.hold(path):
-        # the spec last: a kill leaves a run that can be overwritten again
-        entries = [entry for entry in path.iterdir() if entry.name != locks.LOCK]
-        for entry in sorted(entries, key=lambda entry: entry.name == MARKER):
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    there = [path for path in paths if path.exists()]
+    for path in there:
+        if not _never_began(path):
+            if not overwrite:
+                raise taken(path)
+            if not (path / MARKER).is_file():
+                raise RunError(f"{path} is not a run, so it is not overwritten", "choose another name")
+    with contextlib.ExitStack() as held:
+        for path in there:
+            held.enter_context(locks.hold(path))
+        for path in there:
+            # the spec last: a kill leaves a run that can be overwritten again
+            entries = [entry for entry in path.iterdir() if entry.name != locks.LOCK]
+            for entry in sorted(entries, key=lambda entry: entry.name == MARKER):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def _next_free(root: Path, task: str) -> RunFolder:
+def _next_free(root: Path, task: str, further: Sequence[str]) -> RunFolder:
     for number in range(1, 100_000):
         path = root / f"{task}-{number}"
+        if any(other.exists() for other in _with(path, further)):
+            continue
         try:
             path.mkdir()
         except FileExistsError:

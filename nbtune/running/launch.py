@@ -72,7 +72,7 @@ def finetune(
         )
         held.enter_context(locks.hold(plan.folder.path))
         if plan.folder.is_run():  # another kernel was faster
-            raise folders.taken(plan.folder.name)
+            raise folders.taken(plan.folder.path)
         interrupts.whole(heard, begin, plan)
         run = drive(plan, watchers, held, in_background=background, begun=False)
     return seeds.train_further(run, watchers, control)
@@ -183,14 +183,16 @@ def _checked(
     trainings.refuse_second()
     import_libraries()
 
+    further = seeds.endings(spec)
     with interrupts.at_once(control):
         base = pretrained(spec.model, trust_remote_code=spec.trust_remote_code)
         tell(watchers, Preparing(stage="looking at the model", done=0, total=1))
         recipe = recipe_of(spec, base)
-        _refuse_taken(spec.name, overwrite)
+        if spec.name is not None and not overwrite:  # before the data is read; the folder itself is made after
+            folders.refuse_taken(spec.name, further)
         tell(watchers, Preparing(stage="reading the data", done=0, total=1))
         prepared = _prepare(spec, configured, spec.columns, namespace, **sources)
-    folder = folders.create(spec.name, spec.task, overwrite=overwrite)
+    folder = folders.create(spec.name, spec.task, overwrite=overwrite, further=further)
     described = {"data": prepared.data, **{part: _words(sources[part]) for part in ("validation", "test")}}
     spec = spec.model_copy(update={"name": folder.name, **described})
     return make_plan(spec, configured, base, recipe, prepared, folder, control)
@@ -278,12 +280,6 @@ def _prepare(
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without those left at None, which mean their default."""
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def _refuse_taken(name: str | None, overwrite: bool) -> None:
-    """Say that a name is taken before the data is read; the folder itself is made after."""
-    if name is not None and not overwrite and folders.is_taken(name):
-        raise folders.taken(name)
 
 
 def _words(source: Any) -> str:

@@ -16,6 +16,7 @@ from nbtune.training import checkpoints
 from nbtune.values import ColumnMap, Example, Part
 
 if TYPE_CHECKING:
+    from nbtune.data.fixes import Fixed
     from nbtune.data.prepare import Prepared
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -50,7 +51,6 @@ def kept_data(folder: RunFolder, task: Task) -> Prepared:
     Raises:
         RunError: it is missing, or is not what the run wrote.
     """
-    from nbtune.data.fixes import Fixed
     from nbtune.data.packing import pack
     from nbtune.data.prepare import Prepared
 
@@ -70,8 +70,16 @@ def kept_data(folder: RunFolder, task: Task) -> Prepared:
         findings=(),
         data=content["source"],
         made_split=content["split"],
-        fixes=tuple(Fixed(**{**fixed, "rows": tuple(fixed["rows"])}) for fixed in content.get("fixes", ())),
+        fixes=fixes_of(content),
+        corrections=content.get("corrections"),
     )
+
+
+def fixes_of(content: Mapping[str, Any]) -> tuple[Fixed, ...]:
+    """What was changed in the data, as `data.json` has it."""
+    from nbtune.data.fixes import Fixed
+
+    return tuple(Fixed(**{**fixed, "rows": tuple(fixed["rows"])}) for fixed in content.get("fixes", ()))
 
 
 def refuse_other_data(

@@ -14,7 +14,7 @@ from nbtune.control import Control
 from nbtune.errors import RunError
 from nbtune.running import folder as folders
 from nbtune.running import identity, interrupts, locks
-from nbtune.running.folder import MARKER, RunFolder
+from nbtune.running.folder import RunFolder
 from nbtune.running.run import Run
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.hookspecs import Watcher
@@ -24,6 +24,11 @@ from nbtune.tasks.registry import registry
 if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
     from nbtune.running.asked import Answered
+
+
+def endings(spec: RunSpec) -> list[str]:
+    """What the names of the further runs of a family add to that of the first."""
+    return [f".seed{spec.seed + place}" for place in range(1, spec.seeds)]
 
 
 def family(run: Run) -> list[Run]:
@@ -82,31 +87,36 @@ def with_spread(report: Report, first: Answered, further: Sequence[Answered]) ->
 
 
 def _names(first: Run, spec: RunSpec) -> Iterator[str]:
-    return (f"{first.name}.seed{spec.seed + place}" for place in range(1, spec.seeds))
+    return (f"{first.name}{ending}" for ending in endings(spec))
 
 
 def _further(first: Run) -> Iterator[Run]:
     spec = RunFolder(first.folder).spec()
     for name in _names(first, spec):
         folder = RunFolder(first.folder.parent / name)
-        if (folder.path / MARKER).is_file():
+        if folder.is_run() and not _foreign(first, folder):
             yield Run(folder)
 
 
 def _refuse_stranger(first: Run, folder: RunFolder) -> None:
     """Raise unless the run in `folder` learns the same from the same data with another seed."""
+    changes = _foreign(first, folder)
+    if changes:
+        raise RunError(
+            f"{folder.name!r} would be one of the seeds of {first.name!r}, but it is another run: {changes[0]}",
+            "give the family another name, or move that run's folder away",
+        )
+
+
+def _foreign(first: Run, folder: RunFolder) -> list[str]:
+    """What the run in `folder` was told otherwise than the first, beside its seed; empty for one of the family."""
 
     def made_of(own: RunFolder) -> dict[str, Any]:
         parts = (own.read_json("data.json") or {}).get("parts", {})
         settings = {**identity.settings(own.spec()), "seed": None}
         return {"settings": settings, "data": {part: facts["sha256"] for part, facts in parts.items()}}
 
-    changes = identity.differences(made_of(RunFolder(first.folder)), made_of(folder))
-    if changes:
-        raise RunError(
-            f"{folder.name!r} would be one of the seeds of {first.name!r}, but it is another run: {changes[0]}",
-            "give the family another name, or move that run's folder away",
-        )
+    return identity.differences(made_of(RunFolder(first.folder)), made_of(folder))
 
 
 def _train(first: Run, name: str, seed: int, watchers: Sequence[Watcher], control: Control | None) -> Run:
@@ -125,7 +135,8 @@ def _train(first: Run, name: str, seed: int, watchers: Sequence[Watcher], contro
             base = pretrained(spec.model, trust_remote_code=first.trusted)
             prepared = resuming.kept_data(RunFolder(first.folder), task)
         recipe = replace(launch.recipe_of(spec, base), seed=seed)
-        plan = launch.make_plan(spec, task, base, recipe, prepared, folders.create(name, spec.task), heard)
+        folder = folders.create(name, spec.task, beside=RunFolder(first.folder))
+        plan = launch.make_plan(spec, task, base, recipe, prepared, folder, heard)
         held.enter_context(locks.hold(plan.folder.path))
         interrupts.whole(heard, launch.begin, plan)
         return drive(plan, watchers, held, in_background=False, begun=False)
@@ -133,7 +144,7 @@ def _train(first: Run, name: str, seed: int, watchers: Sequence[Watcher], contro
 
 def _write_report(first: Run) -> None:
     """The report of the first run again, with the spread of its family."""
-    from nbtune.running import card
+    from nbtune.running import card, resuming
 
     report = first.report
     if report is None:
@@ -143,5 +154,7 @@ def _write_report(first: Run) -> None:
     folder = RunFolder(first.folder)
     with folder.writing("the report"):
         folder.write("report.json", report.to_json())
-        source = (folder.read_json("data.json") or {}).get("source", "")
-        folder.write("README.md", card.model_card(folder.name, folder.spec(), source, report))
+        data = folder.read_json("data.json") or {}
+        fixes = resuming.fixes_of(data)
+        text = card.model_card(folder.name, folder.spec(), data.get("source", ""), report, fixes)
+        folder.write("README.md", text)

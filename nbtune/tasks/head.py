@@ -108,15 +108,16 @@ class Head(ABC):
 
     def explained(self, example: Example, prediction: Any, target: str | None) -> Explained | Sequence[Explained]:
         """What `Run.explain` explains of the prediction for an example: one answer, or, in tasks that may give any
-        number of answers a text, a sequence of them. `target` picks one by its name.
+        number of answers a text, a sequence of them, empty where there is nothing to explain. `target` picks one by its
+        name.
 
-        By default, nothing is explained. The class that writes `encode`, `outputs`, `decode` or `predict` must answer
-        for itself: what a base class says does not count.
+        By default nothing, and `Run.explain` says that answers are not explained. The class that writes `encode`,
+        `outputs`, `decode` or `predict` must answer for itself: what a base class says does not count.
 
         Raises:
             SpecError: there is no such `target`.
         """
-        raise NotImplementedError
+        return ()
 
     def conclude(self, train: Sequence[Example], validation: Sequence[Example], forward: Forward) -> None:
         """Fit what is learned after the weights: decision thresholds, a ranker. The best weights are loaded."""

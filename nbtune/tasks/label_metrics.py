@@ -5,7 +5,7 @@ No torch here. `label_metrics` gives the whole set; `joined` puts sets together,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
+from nbtune.tasks.ranking import Ranking
 from nbtune.values import Example
 
 Score: TypeAlias = Callable[[Floats, Floats, Floats], Floats]
@@ -102,6 +103,12 @@ class _Counts:
         names = [target] if isinstance(target, str) else target
         return [self.index.get(name, len(self.labels)) for name in names]
 
+    def f1_of_each(self, sums: Floats) -> dict[str, float]:
+        """F1 of each label the model knows; NaN where it occurs neither in gold nor in prediction."""
+        right, predicted, gold = self.split(sums)
+        values = ratio(2 * right, predicted + gold, empty=np.nan)
+        return dict(zip(self.labels, values.tolist()[:-1], strict=True))
+
     def split(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
         """right, predicted and gold of summed tallies, each of shape [..., labels + 1]."""
         right, predicted, gold = np.split(sums[..., len(BASE) :], 3, axis=-1)
@@ -161,9 +168,9 @@ def label_metrics(labels: tuple[str, ...], *, multi: bool = False) -> MetricSet:
         metrics.append(
             Metric("top3_accuracy", mean(2, 0), convention="of equally probable labels, the first in order count")
         )
-    metrics.append(_ranked("average_precision", counts, average_precision, ties="ties enter together"))
-    metrics.append(_ranked("roc_auc", counts, roc_auc, ties="ties count half"))
-    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1", by_slice="accuracy")
+    metrics.append(_ranked("average_precision", counts, Ranking.average_precision, ties="ties enter together"))
+    metrics.append(_ranked("roc_auc", counts, Ranking.roc_auc, ties="ties count half"))
+    return MetricSet(counts.columns, counts.tally, tuple(metrics), "macro_f1", "accuracy", counts.f1_of_each)
 
 
 def joined(headline: str, *sets: MetricSet) -> MetricSet:
@@ -179,7 +186,19 @@ def joined(headline: str, *sets: MetricSet) -> MetricSet:
         return np.concatenate([np.asarray(part.tally(example, prediction), np.float64) for part in sets])
 
     by_slice = next((part.by_slice for part in sets if part.by_slice), "")
-    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline, by_slice)
+    columns = tuple(name for part in sets for name in part.columns)
+    return MetricSet(columns, tally, tuple(metrics), headline, by_slice, _classes_of(sets))
+
+
+def _classes_of(sets: Sequence[MetricSet]) -> Callable[[Floats], Mapping[str, float]] | None:
+    """The classes of the first set that has any, from the columns of all."""
+    start = 0
+    for part in sets:
+        if part.classes is not None:
+            own, classes = slice(start, start + len(part.columns)), part.classes
+            return lambda sums: classes(sums[own])
+        start += len(part.columns)
+    return None
 
 
 def precision(right: Floats, predicted: Floats, _gold: Floats) -> Floats:
@@ -197,34 +216,6 @@ def f1(right: Floats, predicted: Floats, gold: Floats) -> Floats:
     return ratio(2 * right, predicted + gold)
 
 
-def roc_auc(gold: NDArray[np.bool_], scores: Floats) -> Floats:
-    """Area under the ROC curve of each column, shape [labels]; NaN without positives or negatives.
-
-    The Mann-Whitney statistic on average ranks (Hanley and McNeil, 1982), so ties count half.
-    """
-    from scipy.stats import rankdata
-
-    positives = gold.sum(0)
-    negatives = len(gold) - positives
-    ranks = np.asarray(rankdata(scores, axis=0))
-    above = np.where(gold, ranks, 0.0).sum(0) - positives * (positives + 1) / 2
-    return ratio(above, positives * negatives, empty=np.nan)
-
-
-def average_precision(gold: NDArray[np.bool_], scores: Floats) -> Floats:
-    """Mean over the positives of the precision at their score, per column, shape [labels]; NaN without positives
-    or negatives. Rows of equal score enter together, as in scikit-learn."""
-    from scipy.stats import rankdata
-
-    result = np.full(gold.shape[1], np.nan)
-    reached = np.asarray(rankdata(-scores, axis=0, method="max"))
-    for column in np.flatnonzero(gold.any(0) & ~gold.all(0)):
-        positive = gold[:, column]
-        found = rankdata(-scores[positive, column], method="max")
-        result[column] = float(np.mean(found / reached[positive, column]))
-    return result
-
-
 def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
     """Label ranking average precision of one row (Tsoumakas, Katakis and Vlahavas, 2010): for each gold label, the
     share of gold among the labels at least as probable."""
@@ -233,7 +224,7 @@ def _row_ranking(gold: NDArray[np.bool_], probabilities: Floats) -> float:
 
 
 def _ranked(
-    name: str, counts: _Counts, score: Callable[[NDArray[np.bool_], Floats], Floats], *, ties: str
+    name: str, counts: _Counts, score: Callable[[Ranking, NDArray[np.int64]], Floats], *, ties: str
 ) -> WholeMetric:
     """The mean over labels of a score of how they rank the rows."""
 
@@ -243,8 +234,10 @@ def _ranked(
             gold[row, counts.positions(example.target)] = True
         probabilities = np.stack([prediction.probabilities for prediction in predictions])
 
+        ranking = Ranking(gold[:, :-1], probabilities)
+
         def mean_of(rows: NDArray[np.int64]) -> float:
-            each = score(gold[rows, :-1], probabilities[rows])
+            each = score(ranking, rows)
             defined = each[~np.isnan(each)]
             return float(defined.mean()) if len(defined) else float("nan")
 

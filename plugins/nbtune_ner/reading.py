@@ -32,12 +32,16 @@ def read_tokens(cell: Any) -> dict[str, Any]:
     Raises:
         ValueError: the cell is missing, is no list, or holds a token that is missing or empty.
     """
-    tokens = [_token(item, place) for place, item in enumerate(_sequence(cell, "tokens"), start=1)]
+    tokens = _sequence(cell, "tokens")
     if not tokens:
         raise ValueError("is empty")
-    text, words = join_words(tokens)
-    text = clean_text(text)
-    return {"text": text, "words": words, "tokens": [text[start:end] for start, end in words]}
+    if set(map(type, tokens)) != {str} or "" in tokens:  # millions of them: the usual case has a short way
+        tokens = [_token(item, place) for place, item in enumerate(tokens, start=1)]
+    joined, words = join_words(tokens)
+    text = clean_text(joined)
+    if text != joined:
+        tokens = [text[start:end] for start, end in words]
+    return {"text": text, "words": words, "tokens": tokens}
 
 
 def read_text(cell: Any) -> dict[str, Any]:
@@ -124,6 +128,8 @@ def _token(item: Any, place: int) -> str:
 
 def _sequence(cell: Any, what: str) -> list[Any]:
     """The items of a cell: a list, an array, the text of a list, or words between spaces."""
+    if type(cell) is list:
+        return list(cell)
     if isinstance(cell, str):
         spelled = _spelled(cell)
         return spelled if isinstance(spelled, list) else cell.split()

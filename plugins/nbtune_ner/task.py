@@ -20,6 +20,7 @@ from nbtune.api import (
     Head,
     Inventory,
     MetricSet,
+    Panel,
     Part,
     Problem,
     Recipe,
@@ -179,7 +180,8 @@ class Ner(Task):
     def check(self, parts: Mapping[Part, Sequence[Example]], inventory: Inventory) -> Iterable[Finding]:
         units = inventory.facts["units"]
         for part, examples in parts.items():
-            split = {example.row: inside for example in examples if (inside := _inside_words(example))}
+            of_tokens = bool(examples) and "tokens" in examples[0].inputs  # then all of them: it is their column
+            split = {} if of_tokens else {each.row: n for each in examples if (n := _inside_words(each))}
             count = sum(split.values())
             if count:
                 handled = (
@@ -251,6 +253,11 @@ class Ner(Task):
 
     def to_row(self, example: Example, prediction: Any) -> dict[str, Any]:
         return {"entities": [dict(entity) for entity in prediction["entities"]]}
+
+    def panels(self) -> Sequence[Panel]:
+        from nbtune_ner.panel import document_panel
+
+        return (document_panel(),)
 
     def render(self, example: Example, prediction: Any) -> str | None:
         from nbtune_ner.rendering import render_entities

@@ -12,6 +12,7 @@ from nbtune_ner.schemes import Scheme, Tag, parse
 
 _SHOWN, _KEPT = 5, 100
 _ENDS = frozenset("ESLUW")
+_OUTSIDE: set[Tag] = {("O", "")}
 
 
 def violations(cells: Iterable[Any], part: Part, scheme: Scheme, names: Sequence[str] | None) -> Iterator[Finding]:
@@ -25,9 +26,14 @@ def violations(cells: Iterable[Any], part: Part, scheme: Scheme, names: Sequence
             tags = [parse(tag, scheme) for tag in read_tag_names(cell, names)]
         except ValueError:
             continue
-        seen.update(prefix for prefix, _ in tags)
+        kinds = set(tags)
+        if kinds == _OUTSIDE:
+            continue
+        seen.update(prefix for prefix, _ in kinds)
         before: Tag = ("O", "")
         for tag in tags:
+            if tag[0] == before[0] == "O":
+                continue
             fresh = before[0] == "O" or before[1] != tag[1]
             if fresh:
                 begun[tag[0]] += 1

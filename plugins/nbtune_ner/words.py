@@ -39,6 +39,13 @@ def join_words(tokens: Sequence[str]) -> tuple[str, list[list[int]]]:
     parts: list[str] = []
     words: list[list[int]] = []
     position = 0
+    spaced = " ".join(tokens)
+    if (spaced.isascii() or not glue.search(spaced)) and "" not in tokens:
+        for token in tokens:
+            end = position + len(token)
+            words.append([position, end])
+            position = end + 1
+        return spaced, words
     previous = ""
     for token in tokens:
         if previous and not (glue.match(previous[-1]) and glue.match(token[:1])):

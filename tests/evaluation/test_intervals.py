@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from nbtune.evaluation import intervals
-from nbtune.evaluation.intervals import Score, group_sums, interval, resample, score
+from nbtune.evaluation.intervals import Score, group_sums, interval, resample, rival_scores, score, scores
 from nbtune.evaluation.paired import Counted, difference
-from nbtune.tasks.metrics import Metric, mean, ratio
+from nbtune.tasks.metrics import Metric, MetricSet, WholeMetric, mean, ratio
+from nbtune.values import Example
 
 ACCURACY = Metric("accuracy", mean(0, 1))
 F1 = Metric("f1", lambda sums: ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2]))
@@ -116,3 +120,26 @@ def test_drawing_in_parts_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(intervals, "_CELLS", 70)
     assert np.array_equal(resample(counts, 100), whole)
     assert interval(ACCURACY.formula, counts, whole) == interval(ACCURACY.formula, counts, resample(counts, 100))
+
+
+def test_a_rival_is_resampled_for_what_is_shown_of_it_alone() -> None:
+    sampled: list[str] = []
+
+    def share(name: str) -> WholeMetric:
+        def over(examples: Sequence[Example], predictions: Sequence[str]) -> Callable[[NDArray[np.int64]], float]:
+            sampled.append(name)
+            right = np.array([one.target == other for one, other in zip(examples, predictions, strict=True)])
+            return lambda rows: float(right[rows].mean())
+
+        return WholeMetric(name, lambda e, p: over(e, p)(np.arange(len(e))), over=over)
+
+    examples = [Example({}, "yes" if row % 3 else "no", row) for row in range(40)]
+    metrics = MetricSet(("right", "n"), lambda e, p: (e.target == p, 1), (ACCURACY, share("first"), share("second")),
+                        "first")  # fmt: skip
+    given = (metrics, metrics.tallies(examples, ["yes"] * 40), examples, ["yes"] * 40)
+    ours, theirs = scores(*given), rival_scores(*given)
+    assert ours["first"] == theirs["first"]
+    assert ours["accuracy"] == theirs["accuracy"]
+    assert ours["second"].low < ours["second"].value == theirs["second"].value
+    assert np.isnan(theirs["second"].low)
+    assert sampled.count("second") == 3  # its value for each, and our interval

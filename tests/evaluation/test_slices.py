@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from nbtune_classification.task import Classification
 
+from nbtune.errors import SpecError
+from nbtune.evaluation.reporting import Rival, make_report
 from nbtune.evaluation.slices import MOST_VALUES, by_column, of_every_task, scored, slice_metric
 from nbtune.tasks.label_metrics import LabelScores, label_metrics
 from nbtune.tasks.metrics import Metric, MetricSet, WholeMetric, mean
@@ -87,5 +91,39 @@ def test_groups_are_drawn_together_inside_a_slice() -> None:
 def test_a_headline_that_does_not_decompose_gives_way_to_a_metric_that_does() -> None:
     whole = WholeMetric("whole", lambda *_: 0.5)
     assert slice_metric(MetricSet(HITS.columns, HITS.tally, (whole, *HITS.metrics), "whole")).name == "accuracy"
-    with pytest.raises(ValueError, match="decomposes"):
-        slice_metric(MetricSet((), HITS.tally, (whole,), "whole"))
+
+
+class Undivided(Classification):
+    """Scored by the share of right answers, counted in one go."""
+
+    def metrics(self, inventory: Inventory) -> MetricSet:
+        return MetricSet((), lambda *_: (), (WholeMetric("whole", right),), "whole")
+
+
+def right(examples: Sequence[Example], predictions: Sequence[LabelScores]) -> float:
+    return float(np.mean([one.target == other.names[0] for one, other in zip(examples, predictions, strict=True)]))
+
+
+def test_a_task_without_a_metric_that_decomposes_has_a_report_without_slices() -> None:
+    labels = tuple("abcdefgh")
+    examples = [Example({"text": "x" * (row + 1)}, labels[row % 8], row) for row in range(96)]
+    answers = [LabelScores.best(labels, np.eye(8)[row % 7]) for row in range(96)]
+    inventory = Inventory(labels, dict.fromkeys(labels, 12), {"multi": False})
+    given = {
+        "run": "odd",
+        "task": Undivided(),
+        "inventory": inventory,
+        "data": "test",
+        "examples": examples,
+        "predictions": answers,
+        "train": examples,
+        "rivals": [Rival("again", answers)],
+    }
+    report = make_report(**given)
+    assert not report.slices
+    score = report.metrics["whole"]
+    assert score.value == right(examples, answers)
+    assert score.low < score.value < score.high
+    assert report.baselines["again"]["whole"].value == score.value
+    with pytest.raises(SpecError, match="none can be given apart by 'source'"):
+        make_report(**given, by={"source": ["web"] * 96})

@@ -47,6 +47,6 @@ def fit(tiny_model: str, runs_dir: Any) -> Callable[..., nbtune.Run]:
 
     def finetune(name: str = "first", **settings: Any) -> nbtune.Run:
         given = {"data": DATA, "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "watchers": [], **settings}
-        return nbtune.finetune("classification", model=tiny_model, name=name, **given)
+        return nbtune.finetune("classification", name=name, **{"model": tiny_model, **given})
 
     return finetune

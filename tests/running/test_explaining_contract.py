@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from nbtune.api import Batch, Example, Explained, Feature, Head, Inventory, Recipe, SequenceHead, token_places
-from nbtune.evaluation.explanation import Explanation
+from nbtune.errors import SpecError
+from nbtune.evaluation.explanation import Explanation, Explanations
 from nbtune.running.explaining import explain_example
 from nbtune.running.model import Model
 from nbtune.tasks.explained import explains
@@ -100,6 +101,24 @@ def test_a_head_that_answers_in_its_own_way_must_explain_itself(tiny_model: str,
     assert explains(model_of(ExplainedOrders, tiny_model, tmp_path).head)
     # SequenceHead's explanation would be that of one order alone
     assert not explains(model_of(BothOrders, tiny_model, tmp_path).head)
+
+
+class Silent(BothOrders):
+    """Has nothing to say of its answers, and asks its base class."""
+
+    def explained(self, example: Example, prediction: Any, target: str | None) -> Any:
+        return Head.explained(self, example, prediction, target)
+
+
+def test_a_head_may_explain_nothing(tiny_model: str, tmp_path: Path) -> None:
+    model = model_of(Silent, tiny_model, tmp_path)
+    found = explain_example(model, EXAMPLE, None)
+    assert isinstance(found, Explanations)
+    assert not list(found)
+    assert "nothing to explain" in found.notes[0]
+    assert "nothing to explain" in repr(found)
+    with pytest.raises(SpecError, match="no 'Paris' to explain"):
+        explain_example(model, EXAMPLE, "Paris")
 
 
 def test_which_built_in_heads_explain_themselves() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -14,12 +15,16 @@ import pytest
 
 import nbtune
 from nbtune.control import Control
-from nbtune.errors import RunError, SpecError
+from nbtune.data.corrections import append, correction
+from nbtune.errors import Interrupted, RunError, SpecError
 from nbtune.evaluation.paired import Counted
 from nbtune.evaluation.report import Report
 from nbtune.evaluation.seeds import difference_over_seeds, spread
 from nbtune.events import Ended, Stepped
+from nbtune.running import locks
 from nbtune.tasks.metrics import Metric, mean
+from nbtune.tasks.registry import registry
+from nbtune.values import Example
 
 WORDS = {"praise": ["good", "lovely", "superb", "kind"], "blame": ["bad", "awful", "rude", "dull"]}
 THINGS = ("meal", "day", "film", "guide", "room", "song")
@@ -115,10 +120,88 @@ def test_a_family_that_was_cut_off_is_gone_on_with(tiny_model: str, runs_dir: Pa
         run.resume()
 
 
+def halted(model: str, name: str, **settings: Any) -> nbtune.Run:
+    """A family of which only the first was trained."""
+    control = Control()
+
+    class Halt:
+        def on_event(self, event: Any) -> None:
+            if isinstance(event, Ended):
+                control.stop()
+
+    with pytest.raises(Interrupted, match="goes on with its seeds"):
+        trained(model, name, watchers=[Halt()], control=control, **settings)
+    return nbtune.load(name)
+
+
 def test_a_strangers_run_is_not_taken_for_one_of_the_family(tiny_model: str, runs_dir: Path) -> None:
+    first = halted(tiny_model, "mine", seeds=2)
     trained(tiny_model, "mine.seed1", epochs=1)
     with pytest.raises(RunError, match="epochs changed from 2 to 1"):
+        first.resume()
+
+
+def test_a_name_of_the_family_that_is_taken_is_refused_before_anything_is_trained(
+    tiny_model: str, runs_dir: Path
+) -> None:
+    trained(tiny_model, "mine.seed1", epochs=1)
+    with pytest.raises(RunError, match=r"already a run named 'mine\.seed1'"):
         trained(tiny_model, "mine", seeds=2)
+    assert [path.name for path in runs_dir.iterdir()] == ["mine.seed1"]
+    assert trained(tiny_model, "mine", seeds=2, seed=5).report is not None  # which needs the name mine.seed6
+
+
+def test_an_unnamed_family_gets_a_number_that_is_free_for_all_of_it(tiny_model: str, runs_dir: Path) -> None:
+    trained(tiny_model, "classification-1.seed1", epochs=1)
+    data = {"data": DATA, "model": tiny_model, "max_length": 16, "test_fraction": 0.3, "watchers": []}
+    run = nbtune.finetune("classification", epochs=1, seeds=2, **data)
+    assert run.name == "classification-2"
+
+
+def test_overwriting_a_family_overwrites_all_of_it(tiny_model: str, runs_dir: Path) -> None:
+    trained(tiny_model, "mine", seeds=3)
+    run = trained(tiny_model, "mine", seeds=3, epochs=1, overwrite=True)
+    assert [nbtune.load(name).spec.epochs for name in ("mine", "mine.seed1", "mine.seed2")] == [1, 1, 1]
+    assert run.report is not None
+    assert len(run.report.seeds["accuracy"].values) == 3
+
+
+def test_nothing_of_a_family_is_overwritten_while_one_of_it_is_trained(tiny_model: str, runs_dir: Path) -> None:
+    trained(tiny_model, "mine", seeds=2)
+    weights = [runs_dir / name / "model" / "model.safetensors" for name in ("mine", "mine.seed1")]
+    before = [path.read_bytes() for path in weights]
+    with locks.hold(runs_dir / "mine.seed1"), pytest.raises(RunError, match=r"'mine\.seed1' is being trained"):
+        trained(tiny_model, "mine", seeds=2, epochs=1, overwrite=True)
+    assert [path.read_bytes() for path in weights] == before
+
+
+def test_the_seeds_of_a_run_that_was_moved_are_trained_beside_it(
+    tiny_model: str, runs_dir: Path, tmp_path: Path
+) -> None:
+    first = halted(tiny_model, "mine", seeds=2)
+    (tmp_path / "archive").mkdir()
+    shutil.move(first.folder, tmp_path / "archive" / "mine")
+    run = nbtune.load(tmp_path / "archive" / "mine").resume()
+    assert sorted(path.name for path in (tmp_path / "archive").iterdir()) == ["mine", "mine.seed1"]
+    assert not list(runs_dir.iterdir())
+    assert run.report is not None
+    assert len(run.report.seeds["accuracy"].values) == 2
+
+
+def test_what_was_changed_in_the_data_is_known_of_every_seed(tiny_model: str, runs_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mended.jsonl"
+    example = Example({"text": DATA["text"][0]}, DATA["label"][0], 0)
+    append(path, [correction(registry().task("classification"), example, "praise", who="me", why="a slip")])
+    data = pd.concat([DATA, DATA.iloc[[3]]], ignore_index=True)
+    given = {"epochs": 1, "seeds": 2, "fix": ["drop_duplicates"], "corrections": str(path), "max_length": 16}
+    first = nbtune.finetune("classification", data=data, model=tiny_model, name="mended", watchers=[], **given)
+    told = "Changed in the data before training:\n\n- fix drop_duplicates left out 1 training row"
+    contents = []
+    for run in (first, nbtune.load("mended.seed1")):
+        assert told in (run.folder / "README.md").read_text(encoding="utf-8")
+        contents.append(json.loads((run.folder / "data.json").read_text(encoding="utf-8")))
+    assert contents[0]["corrections"]["applied"] == 1
+    assert contents[0] == contents[1]
 
 
 def test_seeds_in_the_background_are_refused_before_anything_is_written(tiny_model: str, runs_dir: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 from sklearn import metrics as peer
 
 from nbtune.api import Example, LabelScores, MetricSet, joined, label_metrics, ordinal_metrics
-from nbtune.tasks.label_metrics import average_precision, roc_auc
 from nbtune.tasks.label_tables import confusion_tables, per_label_table
 
 LABELS = tuple(f"label {index}" for index in range(8))
@@ -96,23 +95,6 @@ def test_multi_label_scores_equal_those_of_scikit_learn(seed: int) -> None:
         "average_precision": peer.average_precision_score(gold[:, :6], probabilities[:, :6], average="macro"),
     }
     assert scores == pytest.approx(expected)
-
-
-def test_tied_scores_are_ranked_as_scikit_learn_ranks_them() -> None:
-    random = np.random.default_rng(3)
-    gold = random.random((80, 4)) < 0.3
-    scores = random.integers(0, 4, size=(80, 4)) / 4
-    np.testing.assert_allclose(roc_auc(gold, scores), peer.roc_auc_score(gold, scores, average=None))
-    np.testing.assert_allclose(
-        average_precision(gold, scores), peer.average_precision_score(gold, scores, average=None)
-    )
-
-
-def test_labels_without_both_classes_are_left_out_of_the_ranked_scores() -> None:
-    gold = np.array([[True, False, True], [True, False, False]])
-    scores = np.array([[0.2, 0.3, 0.9], [0.4, 0.1, 0.2]])
-    np.testing.assert_array_equal(np.isnan(roc_auc(gold, scores)), [True, True, False])
-    np.testing.assert_array_equal(np.isnan(average_precision(gold, scores)), [True, True, False])
 
 
 def test_a_gold_label_unknown_to_the_model_counts_as_wrong() -> None:
