@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -20,16 +21,20 @@ def test_a_saved_notebook_holds_the_report_and_no_widget(
     notebook: Callable[..., Any], tiny_model: str, picture: Callable[..., None], display: str
 ) -> None:
     name = f"kept-{display}"
+    model = "learning_rate=2e-4 epochs=2" if display == "live" else f"--model {tiny_model} epochs=2"
     opened = notebook(
-        f'%load_ext nbtune\n%config Nbtune.display = "{display}"',
-        f"%finetune sentiment --data sample:sentiment --name {name} --model {tiny_model} epochs=2 max_length=32",
+        f'%load_ext nbtune\n%config Nbtune.display = "{display}"\n%config Nbtune.runs_dir = "nbtune_runs"',
+        f"%finetune sentiment --data sample:sentiment --name {name} {model} max_length=24 batch_size=8",
         "6 * 7",
     )
+    opened.page.set_viewport_size({"width": 1000, "height": 1300})
     opened.run(0)
     opened.begin(1)
     expect(opened.output(1).get_by_role("button", name="Pause", exact=True)).to_be_visible(timeout=SLOW)
     if display == "live":
         expect(opened.output(1).locator(".nbtune-live canvas")).to_be_visible(timeout=SLOW)
+        if "NBTUNE_IMAGES" in os.environ:
+            expect(opened.output(1)).to_contain_text("epoch 1.5", timeout=5 * SLOW)
         picture("live-chart", opened.output(1))
     opened.ended(1)
     expect(opened.output(1)).to_contain_text("95% interval")

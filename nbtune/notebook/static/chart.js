@@ -1,7 +1,7 @@
 // The loss of every step while a run trains. Points come as pairs of float32 (step, loss), a piece at a time; they are
 // drawn when the browser next paints, however many pieces came since. `uPlot` is defined by the file in front of this.
 
-const KEEP = 0.98; // of the running mean, a step
+const SPAN = 50; // steps that the running mean looks back, fewer while there are few
 
 class Points {
   constructor() {
@@ -20,8 +20,9 @@ class Points {
     while (this.count + pairs.length / 2 > this.room) this.grow();
     const [steps, losses, means] = this.columns;
     for (let i = 0; i < pairs.length; i += 2) {
-      this.mean = KEEP * this.mean + (1 - KEEP) * pairs[i + 1];
-      this.weight = KEEP * this.weight + (1 - KEEP);
+      const share = 1 / Math.min(SPAN, 4 + this.count / 20);
+      this.mean += share * (pairs[i + 1] - this.mean);
+      this.weight += share * (1 - this.weight);
       steps[this.count] = pairs[i];
       losses[this.count] = pairs[i + 1];
       means[this.count++] = this.mean / this.weight;
