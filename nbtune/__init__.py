@@ -1,9 +1,9 @@
 """Fine-tune language models where you already work: in a Jupyter notebook.
 
-    import nbtune
-    run = nbtune.finetune("sentiment", data="sample:sentiment", name="first")
-    run.evaluate()
-    run.predict(["not bad at all"])
+>>> import nbtune
+>>> run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="start")
+>>> report = run.evaluate()
+>>> table = run.predict(["not bad at all"])
 
 Importing this brings no torch; it is loaded when something is trained or predicted.
 """
@@ -24,11 +24,12 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from nbtune.evaluation.report import Report
-    from nbtune.facade import finetune
+    from nbtune.facade import dashboard, finetune
     from nbtune.running.cachedir import clear_cache
     from nbtune.running.catalog import load, replay, runs
     from nbtune.running.comparing import compare
     from nbtune.running.run import Run
+    from nbtune.tasks.registry import register
 
 __version__ = "0.1.0"
 
@@ -37,8 +38,10 @@ _LAZY = {
     "Run": "nbtune.running.run",
     "clear_cache": "nbtune.running.cachedir",
     "compare": "nbtune.running.comparing",
+    "dashboard": "nbtune.facade",
     "finetune": "nbtune.facade",
     "load": "nbtune.running.catalog",
+    "register": "nbtune.tasks.registry",
     "replay": "nbtune.running.catalog",
     "runs": "nbtune.running.catalog",
 }
@@ -68,4 +71,16 @@ def unload_ipython_extension(shell: Any) -> None:
     unload(shell)
 
 
-__all__ = ["Report", "Run", "__version__", "clear_cache", "compare", "finetune", "load", "replay", "runs"]
+__all__ = [
+    "Report",
+    "Run",
+    "__version__",
+    "clear_cache",
+    "compare",
+    "dashboard",
+    "finetune",
+    "load",
+    "register",
+    "replay",
+    "runs",
+]

@@ -30,6 +30,7 @@ from nbtune.tasks.head import Batch, Forward, Head, Recipe
 from nbtune.tasks.hookspecs import Watcher, hookimpl
 from nbtune.tasks.judging import Claim, Judgement
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric, mean, ratio
+from nbtune.tasks.panels import Ask, Panel
 from nbtune.tasks.reading import tokens_read
 from nbtune.tasks.slices import Slice
 from nbtune.tasks.task import Baseline, Task, TaskOptions
@@ -84,6 +85,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Adjusted",
+    "Ask",
     "Baseline",
     "Batch",
     "Claim",
@@ -110,6 +112,7 @@ __all__ = [
     "ModelError",
     "NbtuneError",
     "Noted",
+    "Panel",
     "Part",
     "Paused",
     "Place",

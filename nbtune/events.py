@@ -72,7 +72,10 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """The model was scored on the validation data. `best` says that its headline metric is the best so far."""
+    """The model was scored on the validation data. `best` says that its headline metric is the best so far.
+
+    `classes` holds the F1 of each label or type, where the task has such; older logs have none.
+    """
 
     step: int
     epoch: float
@@ -80,6 +83,7 @@ class Evaluated:
     headline: str
     best: bool
     seconds: float
+    classes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
 from nbtune.errors import SpecError
@@ -16,6 +16,19 @@ from nbtune.running.launch import resume as go_on
 from nbtune.running.run import Run
 from nbtune.tasks.hookspecs import Watcher
 from nbtune.tasks.registry import registry
+
+if TYPE_CHECKING:
+    from nbtune.dashboards.app import Dashboard
+
+
+def dashboard(namespace: Mapping[str, Any] | None = None) -> Dashboard:
+    """Choose task, data and settings by mouse or keys, train, watch, and use what was trained.
+
+    A cell that ends with it shows it. `namespace` holds the variables it offers as data; by default, the notebook's.
+    """
+    from nbtune.dashboards import open_dashboard
+
+    return open_dashboard(namespace)
 
 
 def finetune(
@@ -50,8 +63,12 @@ def finetune(
     `resume` names a run that was stopped or cut off, and goes on with it: nothing else is needed, and what is given
     must be what the run has; see `nbtune.running.launch.resume`.
 
-        run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="docs")
-        run = nbtune.finetune(resume="docs")
+    >>> run = nbtune.finetune("sentiment", data="sample:sentiment", epochs=1, name="docs")
+    >>> run.status
+    'finished'
+    >>> tuned = nbtune.finetune("sentiment", data=reviews_df, validation=test_df, freeze=1, classes=2, name="tuned")
+    >>> nbtune.finetune(resume="cut-off-too").status
+    'finished'
     """
     chosen = {
         "model": model,

@@ -7,8 +7,9 @@ function that makes HTML returns `Markup` and escapes whatever is not `Markup`, 
 from nbtune.drawing.charts import Series, line_chart, smooth, sparkline, thin
 from nbtune.drawing.intervals import Interval, interval_chart
 from nbtune.drawing.picture import Bundle, Picture
+from nbtune.drawing.record import Record
 from nbtune.drawing.tables import markdown_table, table, text_table
-from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, visible
+from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, size, visible
 from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Interval",
     "Markup",
     "Picture",
+    "Record",
     "Series",
     "badge",
     "callout",
@@ -32,6 +34,7 @@ __all__ = [
     "panel",
     "progress",
     "shorten",
+    "size",
     "smooth",
     "sparkline",
     "style",

@@ -100,6 +100,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def size(amount: int) -> str:
+    """Bytes as `340 kB`, `830 MB` or `4.2 GB`."""
+    if amount < 10**6:
+        return f"{amount / 1000:,.0f} kB"
+    return f"{amount / 2**20:,.0f} MB" if amount < 2**30 else f"{amount / 2**30:,.1f} GB"
+
+
 def _show(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < 0x20:

@@ -29,6 +29,7 @@ font-size:13px;line-height:1.45;max-width:960px;overflow-wrap:anywhere}
 .nbtune .nbtune-soft,.nbtune figcaption,.nbtune caption{color:var(--nb-soft)}
 .nbtune .nbtune-title{font-size:1.15em;font-weight:600;margin:.2em 0}
 .nbtune .nbtune-row{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:center;margin:.35em 0}
+.nbtune .nbtune-top{align-items:flex-start;column-gap:32px}
 .nbtune code,.nbtune pre{background:var(--nb-code);color:inherit;border-radius:3px;padding:1px 4px;
 font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace));font-size:.93em}
 .nbtune pre{padding:6px 8px;overflow-x:auto;white-space:pre}
@@ -44,6 +45,9 @@ border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-wo
 .nbtune summary{cursor:pointer;color:var(--nb-soft)}
 .nbtune summary:focus-visible,.nbtune a:focus-visible{outline:2px solid var(--nb-accent);outline-offset:2px}
 .nbtune progress{accent-color:var(--nb-accent);width:220px;height:12px;vertical-align:middle}
+.nbtune-controls{gap:4px;align-items:center}
+.nbtune-controls button:focus-visible,.nbtune-controls input:focus-visible{outline:2px solid
+var(--jp-brand-color1,var(--vscode-focusBorder,#2f7fd1))!important;outline-offset:1px}
 .nbtune .nbtune-badge{white-space:nowrap;border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
 .nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
 .nbtune .nbtune-error{color:var(--nb-bad)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nbtune.drawing import Record
 from nbtune.evaluation.intervals import Score, group_sums, resample, score
 from nbtune.tasks.metrics import Floats, Metric, ratio
 
@@ -26,7 +27,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Record):
     """`error` is the expected calibration error, `brier` the mean squared gap between confidence and truth, both with
     95% intervals; `confidence` and `right` are means over all `answers`. Empty bins are left out."""
 

@@ -67,6 +67,11 @@ class Book:
             raise DataError(f"no training row has the label {name!r}", hint)
         return self._write([(example, lambda _: new)], why, who)
 
+    def answer(self, row: int, part: Part) -> Any:
+        """The answer of a row as the file of corrections now has it, in the form of the data."""
+        said = [entry for _, entry in entries_of(self.path, content_of(self.path))] if self.path.exists() else []
+        return self.task.answer(self._now(self._example(self._part_of(row, part), row), said))
+
     def accept(self, rows: Sequence[int], *, part: Part | None, why: str, who: str | None) -> list[Correction]:
         changing = []
         for row in rows:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtune.drawing import Record
 from nbtune.tasks.metrics import Floats, Metric, MetricSet, WholeMetric
 from nbtune.values import Example
 
@@ -25,7 +26,7 @@ _FEWEST, _PERCENTILES_FROM, _MOST = 25, 200, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(Record):
     """A metric's value with its 95% interval; NaN bounds where none is given."""
 
     value: float

@@ -51,7 +51,11 @@ class Report:
     frame: pd.DataFrame | None = None
 
     def to_frame(self) -> pd.DataFrame:
-        """Scores of the model and the baselines: one row a metric and contender."""
+        """Scores of the model and the baselines: one row a metric and contender.
+
+        >>> run.report.to_frame()["contender"].unique().tolist()[:2]
+        ['reviews', 'majority']
+        """
         import pandas as pd
 
         rows = [
@@ -62,7 +66,11 @@ class Report:
         return pd.DataFrame(rows, columns=["metric", "contender", "value", "low", "high"])
 
     def by_slice(self) -> pd.DataFrame:
-        """Scores of the slices: one row each, with its interval and how many of what belong to it."""
+        """Scores of the slices: one row each, with its interval and how many of what belong to it.
+
+        >>> run.evaluate(test_df, by="shop").by_slice()["value"].tolist()
+        ['north', 'south']
+        """
         import pandas as pd
 
         rows = [
@@ -137,7 +145,10 @@ class Report:
         )
 
     def plot(self) -> Picture:
-        """The headline score with its interval beside those of rivals and slices, and the reliability curve."""
+        """The headline score with its interval beside those of rivals and slices, and the reliability curve.
+
+        >>> picture = run.report.plot()
+        """
         from nbtune.evaluation import report_plots
 
         return report_plots.picture(self)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from nbtune.drawing import Record
 from nbtune.evaluation.intervals import RESAMPLES, Score, resample
 from nbtune.evaluation.paired import Counted
 from nbtune.tasks.metrics import Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Record):
     """`mean` over the seeds with its 95% interval, `deviation` between them (n - 1), and each seed's value."""
 
     mean: Score

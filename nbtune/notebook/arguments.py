@@ -15,7 +15,7 @@ from typing import Any, Literal
 from nbtune.errors import SpecError, did_you_mean
 from nbtune.notebook.settings import parse_pair
 
-Kind = Literal["", "task", "data", "run", "model", "verb", "name", "label"]
+Kind = Literal["", "task", "data", "run", "model", "verb", "name", "label", "columns"]
 """What a word stands for, so that it can be completed."""
 
 
@@ -36,6 +36,7 @@ class Option:
     help: str
     value: str = ""
     kind: Kind = ""
+    choices: tuple[str, ...] = ()  # all that `value` may be, where that is a closed list
 
     @property
     def flag(self) -> str:

@@ -7,6 +7,8 @@ from nbtune.notebook.arguments import Command, Option, Word
 _DATA = "a DataFrame or other variable, a file, sample:NAME or hub:NAME"
 
 _PRECISION = "fp32, bf16, fp16 or int8 (faster on a CPU, a little less exact); by default that of the run"
+_PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+
 FINETUNE = Command(
     name="finetune",
     summary="Fine-tune a language model on your data.",
@@ -47,9 +49,9 @@ EVALUATE = Command(
     words=(Word("run", "run"),),
     options=(
         Option("data", f"{_DATA}; by default, the run's own test or validation part", "DATA", "data"),
-        Option("by", "scores for each value of a column too; several with commas between", "COLUMN"),
+        Option("by", "scores for each value of a column too; several with commas between", "COLUMN", "columns"),
         Option("seeds", "mean and spread over the runs that differ in their seed, too"),
-        Option("precision", _PRECISION, "PRECISION"),
+        Option("precision", _PRECISION, "PRECISION", choices=_PRECISIONS),
     ),
     examples="""
 %evaluate conll
@@ -63,7 +65,7 @@ PREDICT = Command(
     name="predict",
     summary="Use a run on new texts.",
     words=(Word("run", "run"),),
-    options=(Option("data", _DATA, "DATA", "data"), Option("precision", _PRECISION, "PRECISION")),
+    options=(Option("data", _DATA, "DATA", "data"), Option("precision", _PRECISION, "PRECISION", choices=_PRECISIONS)),
     texts='"text"',
     body="one text per line in the cell",
     examples="""
@@ -84,12 +86,21 @@ VERBS: dict[str, Command] = {
             "What can be learned here: each task with its columns, score and package.",
             examples="%nbtune tasks",
         ),
+        Command(
+            "nbtune dashboard",
+            "Train and use models by mouse or keys.",
+            examples="%nbtune dashboard",
+        ),
         Command("nbtune runs", "Every run in the runs folder.", examples="%nbtune runs"),
         Command(
             "nbtune show",
-            "A run's curves, data and report again, from what is on disk.",
+            "A run's curves, data and report again, wherever it trains; one that trains here gets its controls back.",
             words=(Word("run", "run"),),
-            examples="%nbtune show conll",
+            options=(
+                Option("follow", "keep up with a run that another kernel trains, until the interrupt key"),
+                Option("live", "with a smooth chart while it trains here (needs anywidget)"),
+            ),
+            examples="%nbtune show conll\n%nbtune show conll --follow",
         ),
         Command(
             "nbtune compare",
@@ -97,7 +108,7 @@ VERBS: dict[str, Command] = {
             words=(Word("run", "run"), Word("other", "run")),
             options=(
                 Option("data", f"{_DATA}; by default, the test part that all of them kept", "DATA", "data"),
-                Option("precision", _PRECISION, "PRECISION"),
+                Option("precision", _PRECISION, "PRECISION", choices=_PRECISIONS),
             ),
             texts="RUN",
             examples="%nbtune compare first second\n%nbtune compare first second third --data test_df",
@@ -108,8 +119,18 @@ VERBS: dict[str, Command] = {
             words=(Word("run", "run"),),
             options=(
                 Option("folds", "train so many models, each to judge the training data that it has not seen", "NUMBER"),
-                Option("part", "validation (the default without folds), train or test", "PART"),
-                Option("ranking", "self_confidence or normalized_margin", "RANKING"),
+                Option(
+                    "part",
+                    "validation (the default without folds), train or test",
+                    "PART",
+                    choices=("validation", "train", "test"),
+                ),
+                Option(
+                    "ranking",
+                    "self_confidence or normalized_margin",
+                    "RANKING",
+                    choices=("self_confidence", "normalized_margin"),
+                ),
                 Option("corrections", "the file that corrections are written to", "PATH"),
             ),
             examples="%nbtune mistakes conll\nfound = %nbtune mistakes conll --folds 5",
@@ -167,6 +188,12 @@ VERBS: dict[str, Command] = {
             "End a run that trains in the background after its current step, keeping its model.",
             words=(Word("run", "run"),),
             examples="%nbtune stop conll",
+        ),
+        Command(
+            "nbtune tutorial",
+            "Copy the notebooks that come with nbtune to this folder, or to the one you name.",
+            words=(Word("folder", required=False),),
+            examples="%nbtune tutorial\n%nbtune tutorial lessons",
         ),
         Command("nbtune doctor", "What this machine can do, and what to change.", examples="%nbtune doctor"),
         Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from nbtune.notebook.arguments import Command
@@ -72,18 +73,19 @@ def _after(command: Command, words: list[str], fragment: str, names: Mapping[str
     option = next((option for option in command.options if option.value and option.flag == last.rstrip("=")), None)
     if option is not None and option.kind == "label":
         return _labels(words[0], names)
+    if option is not None and option.kind == "columns":
+        return _columns_of(_value_of("--data", words), fragment, names)
     if option is not None:
-        return _choices(option.kind, names)
+        return option.choices or _choices(option.kind, names)
     if fragment.startswith("-"):
         return [option.flag for option in command.options if option.flag not in words] + ["--help"]
     plain = _plain(command, words)
     if plain < len(command.words):
-        return _choices(command.words[plain].kind, names)
-    if command.texts == "RUN" and not fragment.startswith("-"):
-        return _choices("run", names)
+        return [name for name in _choices(command.words[plain].kind, names) if name not in words]
     flags = [option.flag for option in command.options if option.flag not in words]
+    runs = [name for name in _choices("run", names) if name not in words] if command.texts == "RUN" else []
     settings = [f"{name}=" for name in _settings(words[0])] if command.settings and words and fragment else []
-    return flags + settings
+    return runs + flags + settings
 
 
 def _plain(command: Command, words: list[str]) -> int:
@@ -161,6 +163,22 @@ def _tables(names: Mapping[str, Any]) -> list[str]:
         name
         for name, value in list(names.items())
         if not name.startswith("_") and any(_is(value, module, kind) for module, kind in kinds)
+    ]
+
+
+def _value_of(flag: str, words: list[str]) -> str:
+    """What follows an option on the line; "" where it is not there."""
+    joined = next((word.partition("=")[2] for word in words if word.startswith(f"{flag}=")), "")
+    return joined or next((after for word, after in pairwise(words) if word == flag), "")
+
+
+def _columns_of(variable: str, fragment: str, names: Mapping[str, Any]) -> list[str]:
+    """The columns of a DataFrame in scope, after those that are named already with commas between."""
+    held: Any = names.get(variable)
+    columns = [str(name) for name in held.columns] if _is(held, "pandas.", "DataFrame") else []
+    before, comma, _ = fragment.rpartition(",")
+    return [
+        f"{before}{comma}{name}" for name in columns if name not in before.split(",") and not re.search(r"\s", name)
     ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
 
 from nbtune.drawing import badge, markdown_table, panel, table, tag, visible
@@ -20,6 +21,9 @@ Verdict = Literal["ok", "note", "problem"]
 
 _TONES: dict[Verdict, Tone] = {"ok": "good", "note": "warning", "problem": "error"}
 _PACKAGES = ("torch", "transformers", "peft", "datasets", "pandas", "IPython", "ipykernel", "jupyterlab", "ipywidgets")
+_HOSTS = {"VS Code": "VSCODE_PID", "Google Colab": "google.colab", "Kaggle": "KAGGLE_KERNEL_RUN_TYPE"}
+"""What tells where a kernel is used: a variable of the environment, or a module."""
+_LABS = {"JupyterLab": "jupyterlab", "Notebook": "notebook"}
 _GB = 2**30
 
 
@@ -36,7 +40,7 @@ class Check:
 def examine() -> list[Check]:
     """Look at everything. Imports torch, to hear what it can use."""
     checks: list[Check] = []
-    for look in (_versions, _cores, _memory, _device, _model, _runs_folder, _plugins):
+    for look in (_versions, _frontend, _cores, _memory, _device, _model, _runs_folder, _plugins):
         checks.extend(_carefully(look))
     return checks
 
@@ -72,6 +76,47 @@ def _versions() -> Iterator[Check]:
     found = [f"Python {platform.python_version()}", f"nbtune {_version('nbtune')}"]
     found += [f"{name} {_version(name)}" for name in _PACKAGES if _version(name)]
     yield Check("versions", ", ".join(found))
+    for wanted, there in _mismatched():
+        advice = f'pip install "{wanted}", then restart the kernel'
+        yield Check("versions", f"nbtune needs {wanted}; {there}", "problem", advice)
+
+
+def _mismatched() -> Iterator[tuple[str, str]]:
+    """What nbtune needs and has not, as in `transformers>=5`, and what is there instead."""
+    from packaging.requirements import Requirement
+
+    with contextlib.suppress(PackageNotFoundError):
+        for requirement in map(Requirement, requires("nbtune") or ()):
+            if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            there = _version(requirement.name)
+            if not there or not requirement.specifier.contains(there, prereleases=True):
+                wanted = f"{requirement.name}{requirement.specifier}"
+                yield wanted, f"there is {there}" if there else "it is not installed"
+
+
+def _frontend() -> Iterator[Check]:
+    """Where outputs are drawn, and whether buttons are heard there."""
+    kernel = "ipykernel" in sys.modules
+    where = next((name for name, sign in _HOSTS.items() if sign in sys.modules or sign in os.environ), "")
+    labs = [f"{name} {_version(package)}" for name, package in _LABS.items() if _version(package)]
+    widgets = _version("ipywidgets")
+    if not kernel:
+        advice = "open a notebook for pictures and buttons: pip install jupyterlab, then jupyter lab"
+        yield Check("frontend", "a terminal: runs are shown as text", "note", advice)
+    elif where == "VS Code":
+        advice = "while a cell runs, stop it with its stop key: VS Code passes clicks on buttons only when it is done"
+        yield Check("frontend", f"VS Code, ipywidgets {widgets}", "note", f"{advice}; or train with --background")
+    elif where:
+        yield Check("frontend", f"{where}, ipywidgets {widgets}")
+    elif not _version("jupyterlab_widgets"):
+        advice = "pip install jupyterlab_widgets where Jupyter itself is installed, and reload the page"
+        yield Check("frontend", "no buttons and no dashboard: jupyterlab_widgets is missing", "note", advice)
+    elif not labs:
+        advice = "if buttons do not appear, pip install ipywidgets there and reload the page"
+        yield Check("frontend", "Jupyter runs from another environment than this kernel", "note", advice)
+    else:
+        yield Check("frontend", f"{', '.join(labs)}, ipywidgets {widgets}: buttons and the dashboard work")
 
 
 def _cores() -> Iterator[Check]:
@@ -87,6 +132,9 @@ def _cores() -> Iterator[Check]:
     elif wish.isdigit() and int(wish) < allowed:
         advice = "unset OMP_NUM_THREADS and restart the kernel to use all cores"
         yield Check("cores", f"{said}; OMP_NUM_THREADS is {wish}", "note", advice)
+    elif allowed == 1:
+        advice = "keep to minilm-l6, freeze = 4 and a thousand rows or so; more cores train faster"
+        yield Check("cores", said, "note", advice)
     else:
         yield Check("cores", said)
 
@@ -96,9 +144,9 @@ def _memory() -> Iterator[Check]:
     if limit is None:
         yield Check("memory", "cannot be told on this system")
         return
-    used = machine.memory_used()
-    said = f"{limit / _GB:.1f} GB ({source})" + (f", {used / _GB:.1f} GB in use" if used is not None else "")
-    room = limit - (used or 0)
+    free = machine.memory_free()
+    said = f"{limit / _GB:.1f} GB ({source})" + (f", {free / _GB:.1f} GB free" if free is not None else "")
+    room = limit if free is None else free
     if room < 1.5 * _GB:
         advice = "close other kernels, run %nbtune free; keep to minilm-l6, batch_size = 8, max_length = 128"
         yield Check("memory", said, "problem" if room < 0.7 * _GB else "note", advice)

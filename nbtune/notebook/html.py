@@ -20,29 +20,41 @@ from nbtune.drawing import (
     panel,
     progress,
     shorten,
+    size,
     smooth,
     table,
     tag,
 )
 from nbtune.drawing.theme import Tone
 from nbtune.events import Prepared
+from nbtune.notebook.classes import per_class
 from nbtune.notebook.state import RunState
 
-_TONES: Mapping[str, Tone] = {"finished": "good", "stopped": "warning", "failed": "error", "paused": "warning"}
+_WIDTH = 390
+"""Of a chart: two stand side by side in a window of 1,000 pixels."""
+_TONES: Mapping[str, Tone] = {
+    "finished": "good",
+    "stopped": "warning",
+    "failed": "error",
+    "paused": "warning",
+    "unfinished": "error",
+}
 
 
-def run_panel(state: RunState, *, report: object = "", folder: str = "") -> Markup:
-    """Everything there is to see of a run. `report` is its final report as `Markup`."""
+def run_panel(state: RunState, *, report: object = "", folder: str = "", curves: bool = True) -> Markup:
+    """Everything there is to see of a run. `report` is its final report as `Markup`; without `curves` the loss is
+    drawn elsewhere."""
     return panel(
         _header(state),
+        _whereabouts(state),
         _findings(state.prepared),
         _progress(state) if state.ended is None else "",
         *(
             callout(note.message, tone="warning" if note.severity == "warning" else "plain")
             for note in state.notes[-8:]
         ),
-        _curves(state),
-        report or _scores(state),
+        _curves(state, loss=curves),
+        report or tag("div", _scores(state), per_class(state), css="nbtune-row nbtune-top"),
         _details(state, scores=bool(report)),
         _next(state, folder) if state.ended is not None else "",
     )
@@ -53,7 +65,7 @@ def data_details(prepared: Prepared) -> Markup:
     columns = [(name, column, prepared.reasons.get(name, "")) for name, column in prepared.columns.items()]
     parts = [(part, count) for part, count in prepared.parts.items()]
     labels = sorted(prepared.labels.items(), key=lambda item: -item[1])
-    shown = labels[:40]
+    shown = [(shorten(label, 100), count) for label, count in labels[:40]]
     more = (
         tag("p", f"and {len(labels) - len(shown)} more labels", css="nbtune-soft") if len(labels) > len(shown) else ""
     )
@@ -123,11 +135,15 @@ def _progress(state: RunState) -> Markup:
         pairs += [("left", f"about {duration(left)}")] if left is not None else []
         pairs += [("tokens/s", number(round(pace)))] if pace else []
         pairs += [("learning rate", number(state.learning_rate, 3))] if state.learning_rate else []
+        pairs += [(name, size(held)) for name, held in zip(("memory", "GPU memory"), state.memory, strict=True) if held]
         rows.append(tag("div", progress(state.step, total, label), facts(pairs), css="nbtune-row"))
     if state.preparing is not None:
         doing = state.preparing
         label = f"{doing.stage} {doing.done:,} of {doing.total:,}" if doing.total else doing.stage
         rows.append(tag("div", progress(doing.done, doing.total, label), label, css="nbtune-row nbtune-soft"))
+    if state.seen_at and state.started is not None:  # a picture may be saved, and looked at when all is over
+        command = tag("code", f"%nbtune show {state.started.run}")
+        rows.append(tag("div", f"as of {state.seen_at}; ", command, " tells how it stands", css="nbtune-soft"))
     return Markup("".join(rows))
 
 
@@ -145,21 +161,29 @@ def findings_counted(findings: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for count, severity in named)
 
 
-def _curves(state: RunState) -> Markup:
+def _whereabouts(state: RunState) -> Markup:
+    if not state.whereabouts or state.ended is not None:
+        return Markup("")
+    return callout(state.whereabouts, tone="error" if state.cut_off else "plain")
+
+
+def _curves(state: RunState, *, loss: bool) -> Markup:
     ends = float(state.started.total_steps) if state.started and state.ended is None else 0.0
     reach = (0.0, max(ends, float(state.step), 1.0))
     span = max(5.0, len(state.losses) / 20)
     charts = []
-    if len(state.losses) > 1:
+    if loss and len(state.losses) > 1:
         curves = [
             Series("each step", state.losses, faint=True, colour=0),
             Series("training loss", smooth(state.losses, span), colour=0),
         ]
-        charts.append(line_chart(curves, x_label="step", y_label="training loss", x_range=reach))
+        charts.append(line_chart(curves, width=_WIDTH, x_label="step", y_label="training loss", x_range=reach))
     if state.evaluations:
         points = [(float(e.step), e.metrics.get(state.headline, float("nan"))) for e in state.evaluations]
         curve = Series(state.headline, points, dots=True, colour=2)
-        charts.append(line_chart([curve], x_label="step", y_label=f"{state.headline} on validation", x_range=reach))
+        charts.append(
+            line_chart([curve], width=_WIDTH, x_label="step", y_label=f"{state.headline} on validation", x_range=reach)
+        )
     return tag("div", *charts, css="nbtune-row") if charts else Markup("")
 
 
@@ -175,7 +199,7 @@ def _scores(state: RunState) -> Markup:
     ]
     rest = rows[8:]
     shown = table(columns, rows[:8])
-    return Markup(shown + fold(f"{len(rest)} more scores", table(columns, rest))) if rest else shown
+    return tag("div", shown, fold(f"{len(rest)} more scores", table(columns, rest))) if rest else shown
 
 
 def _headline_first(metrics: Mapping[str, float], headline: str) -> list[tuple[str, float]]:

@@ -7,34 +7,26 @@ import os
 import shutil
 from pathlib import Path
 
-_CGROUP = Path("/sys/fs/cgroup")
+from nbtune.training import cgroups
+
+_FACTS = Path("/proc/meminfo")
 
 
-def memory_limit(cgroup: Path = _CGROUP) -> tuple[int | None, str]:
+def memory_limit(root: Path = cgroups.ROOT, own: Path = cgroups.OWN) -> tuple[int | None, str]:
     """Bytes of memory this process may use, and who says so; None where it cannot be told."""
-    total = _physical()
-    for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            limit = int(file.read_text())  # "max" is no number
-            if total is None or limit < total:  # version 1 writes a huge number for "none"
-                return limit, "the container's limit"
+    total, limits = _physical(), cgroups.memory_limits(root, own)
+    if limits and (total is None or limits[0][0] < total):
+        return limits[0][0], "the container's limit"
     return total, "the machine's memory"
 
 
-def memory_used(cgroup: Path = _CGROUP) -> int | None:
-    """Bytes in use under the container's limit, the page cache left out."""
-    for usage, stat, cache in (
-        (cgroup / "memory.current", cgroup / "memory.stat", "inactive_file"),
-        (
-            cgroup / "memory" / "memory.usage_in_bytes",
-            cgroup / "memory" / "memory.stat",
-            "total_inactive_file",
-        ),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            fields = dict(line.split() for line in stat.read_text().splitlines())
-            return max(0, int(usage.read_text()) - int(fields.get(cache, 0)))
-    return None
+def memory_free(root: Path = cgroups.ROOT, own: Path = cgroups.OWN, facts: Path = _FACTS) -> int | None:
+    """Bytes that may still be taken: what the machine has, and what every limit leaves, whichever is least."""
+    left = [limit - used for limit, folder in cgroups.memory_limits(root, own) if (used := cgroups.memory_used(folder))]
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        said = dict(line.split(":", 1) for line in facts.read_text().splitlines() if ":" in line)
+        left.append(int(said["MemAvailable"].split()[0]) * 1024)
+    return max(0, min(left)) if left else None
 
 
 def free_space(folder: Path) -> int:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 from IPython.display import display as show
-from traitlets import Enum, Float, Unicode, observe
+from traitlets import Bool, Enum, Float, Unicode, observe
 
 from nbtune.errors import Interrupted, SpecError, did_you_mean
 from nbtune.events import Event
@@ -45,8 +45,13 @@ class Nbtune(Magics, Verbs):
     """Fine-tune language models in this notebook."""
 
     display: Any = Enum(
-        ("auto", "html", "text"), "auto", help="how a run is drawn: auto suits the shell, text is plain"
+        ("auto", "html", "text", "live"),
+        "auto",
+        help="how a run is drawn: auto suits the shell, text is plain, live has a smooth chart (needs anywidget)",
     ).tag(config=True)
+    controls: Any = Bool(True, help="buttons to pause, stop and change the learning rate while a run trains").tag(
+        config=True
+    )
     refresh: Any = Float(0.5, min=0.5, help="seconds between two redraws of a run, at least 0.5").tag(config=True)
     runs_dir: Any = Unicode(
         "", help="where runs are kept; empty: NBTUNE_RUNS_DIR, [tool.nbtune] in pyproject.toml, or nbtune_runs"
@@ -142,7 +147,7 @@ class Nbtune(Magics, Verbs):
         """A run with its display, which is all that is drawn of it in this cell."""
         if "quiet" in typed.switches:
             return work([])
-        display = display_for(self.shell, kind=self.display, refresh=self.refresh, past=past, silent=typed.silent)
+        display = display_for(self.shell, past=past, silent=typed.silent, **self._drawing())
         try:
             run = work([display])
         except BaseException as error:

@@ -19,14 +19,14 @@ def free(name: str | None = None) -> str:
     from nbtune.running import opened
     from nbtune.running.catalog import load
 
-    before = _held()
+    before = held()
     forget_last_error()
     if name is not None:
         load(name).free()
     else:
         opened.close()
     give_back()
-    return _said(before, _held())
+    return _said(before, held())
 
 
 def forget_last_error() -> None:
@@ -39,7 +39,7 @@ def forget_last_error() -> None:
             delattr(sys, name)
 
 
-def _held() -> tuple[int, int]:
+def held() -> tuple[int, int]:
     """Bytes this process keeps in memory, and on the device; 0 where it cannot be told."""
     resident = 0
     try:

@@ -1,37 +1,32 @@
-"""The display of a run: a watcher that redraws one output in place, or a line in a terminal."""
+"""The display of a run: a watcher that redraws one output in place, and the controls above it."""
 
 from __future__ import annotations
 
-import sys
+import threading
 import time
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol, TextIO, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
-from nbtune.drawing import Markup, visible
 from nbtune.errors import NbtuneError
-from nbtune.events import Ended, Evaluated, Event, Noted, Paused, Prepared, Preparing, Resumed, Stepped
-from nbtune.notebook.html import run_panel
-from nbtune.notebook.picture import Picture, bundle_of
-from nbtune.notebook.plain import run_line, run_markdown, run_text
+from nbtune.events import Adjusted, Ended, Event, Paused, Preparing, Resumed, Stepped
+from nbtune.notebook.controls import Controls, Place, can_click
+from nbtune.notebook.live_chart import LiveChart, check_installed
+from nbtune.notebook.memory import held
+from nbtune.notebook.picture import Picture
+from nbtune.notebook.run_picture import final_picture, run_picture
 from nbtune.notebook.state import RunState, Throttle
+from nbtune.notebook.terminal import TerminalDisplay
+from nbtune.running import background
 
-DisplayKind: TypeAlias = Literal["auto", "html", "text"]
+DisplayKind: TypeAlias = Literal["auto", "html", "text", "live"]
 _PATIENCE = 1.5
 """Seconds of preparation after which something must be seen."""
 
 
-def run_picture(state: RunState, *, folder: str = "", report: Any = None) -> Picture:
-    """A run as it stands, with its report where there is one."""
-    drawn = bundle_of(report)
-    return Picture(
-        html=run_panel(state, report=Markup(drawn.get("text/html", "")), folder=folder),
-        markdown="\n\n".join(filter(None, (run_markdown(state, folder=folder), drawn.get("text/markdown")))),
-        text="\n".join(filter(None, (run_text(state, folder=folder), drawn.get("text/plain")))),
-    )
-
-
 class Display(Protocol):
     """A watcher that shows what it sees, and when the run has ended, what stays."""
+
+    state: RunState
 
     def on_event(self, event: Event) -> None: ...
 
@@ -43,11 +38,17 @@ class RunDisplay:
     """Watches a run and keeps one output up to date, at most every `refresh` seconds.
 
     Nothing is drawn before the data has been read and found good, unless that takes long: a refusal needs no picture.
-    `silent` leaves the report out in the end.
+    `silent` leaves the report out in the end. With `controls` the run that trains in this process gets buttons.
     """
 
     def __init__(
-        self, *, refresh: float = 0.5, kind: DisplayKind = "auto", past: Iterable[Event] = (), silent: bool = False
+        self,
+        *,
+        refresh: float = 0.5,
+        kind: DisplayKind = "auto",
+        past: Iterable[Event] = (),
+        silent: bool = False,
+        controls: bool = False,
     ) -> None:
         self.state = RunState.of(past)
         self._kind = kind
@@ -55,22 +56,39 @@ class RunDisplay:
         self._throttle = Throttle(refresh)
         self._began = time.monotonic()
         self._handle: Any = None
+        self._steering = _Steering(live=kind == "live") if controls else None
+        # a display that joins a run is drawn from the cell that asked for it and from the thread that trains
+        self._drawing = threading.Lock()
 
     def on_event(self, event: Event) -> None:
         self.state.absorb(event)
+        if self._steering is not None:
+            self._steering.see(event)
         if self.state.ended is not None:  # a thread adds after the end why it failed
             self._show(final_picture(self.state, report=not self._silent))
         elif self._handle is None and self.state.started is not None:
-            self._show(run_picture(self.state))  # a resumed run was found good before
+            self.draw()  # a resumed run was found good before
         elif self._handle is None and isinstance(event, Preparing) and time.monotonic() - self._began < _PATIENCE:
             return
         # after these comes a silence that may be long: what they say must stand there meanwhile
-        elif isinstance(event, (Paused, Resumed)) or self._throttle.ready():
-            self._show(run_picture(self.state))
+        elif isinstance(event, (Paused, Resumed, Adjusted)) or self._throttle.ready():
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the run as it stands."""
+        if not self.state.whereabouts:
+            self.state.memory = held()
+        self.state.seen_at = time.strftime("%H:%M:%S")
+        self._show(run_picture(self.state, curves=self._steering is None or not self._steering.charted))
 
     def of_another_run(self) -> RunDisplay:
         """A display like this for a run that follows in the same cell."""
-        return RunDisplay(refresh=self._throttle.interval, kind=self._kind, silent=self._silent)
+        return RunDisplay(
+            refresh=self._throttle.interval,
+            kind=self._kind,
+            silent=self._silent,
+            controls=self._steering is not None,
+        )
 
     def abandon(self, error: BaseException) -> None:
         if self._handle is not None and self.state.ended is None:
@@ -82,65 +100,58 @@ class RunDisplay:
         bundle = picture._repr_mimebundle_()
         if self._kind == "text":
             bundle = {"text/plain": bundle["text/plain"]}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            self._handle.update(bundle, raw=True)
-
-
-class TerminalDisplay:
-    """Watches a run from a terminal: one line rewritten in place, or a line now and then where it is no terminal."""
-
-    def __init__(
-        self,
-        *,
-        refresh: float = 0.5,
-        stream: TextIO | None = None,
-        past: Iterable[Event] = (),
-        silent: bool = False,
-    ) -> None:
-        self.state = RunState.of(past)
-        self._silent = silent
-        self._stream = stream or sys.stdout
-        self._live = self._stream.isatty()
-        self._refresh = refresh
-        self._throttle = Throttle(refresh if self._live else max(refresh, 10.0))
-        self._width = 0
-
-    def on_event(self, event: Event) -> None:
-        self.state.absorb(event)
-        if isinstance(event, Prepared):
-            self._line(run_text(self.state))
-        elif isinstance(event, Ended):
-            self._line(final_picture(self.state, report=not self._silent).text)
-        elif isinstance(event, Noted):
-            self._line(visible(f"{event.severity}: {event.message}"))
-        elif isinstance(event, (Evaluated, Paused, Resumed)):
-            self._line(run_line(self.state))
-        elif isinstance(event, (Stepped, Preparing)) and self._throttle.ready():
-            if self._live:
-                self._rewrite(run_line(self.state))
+        with self._drawing:
+            if self._steering is not None:
+                self._steering.show(self.state)
+            if self._handle is None:
+                self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
             else:
-                self._line(run_line(self.state))
+                self._handle.update(bundle, raw=True)
 
-    def of_another_run(self) -> TerminalDisplay:
-        """A display like this for a run that follows."""
-        return TerminalDisplay(refresh=self._refresh, stream=self._stream, silent=self._silent)
 
-    def abandon(self, error: BaseException) -> None:
-        if self._width:
-            self._line(run_line(self.state))
+class _Steering:
+    """The controls of a display, from the time there is a training to control until it ends."""
 
-    def _rewrite(self, line: str) -> None:
-        self._stream.write("\r" + line.ljust(self._width))
-        self._stream.flush()
-        self._width = len(line)
+    def __init__(self, *, live: bool) -> None:
+        self._chart = LiveChart() if live else None
+        self._place: Place | None = None
+        self._controls: Controls | None = None
 
-    def _line(self, text: str) -> None:
-        blank = "\r" + " " * self._width + "\r" if self._width else ""
-        self._stream.write(f"{blank}{text}\n")
-        self._stream.flush()
-        self._width = 0
+    @property
+    def charted(self) -> bool:
+        """Whether the curve of the loss is drawn here."""
+        return self._chart is not None and self._controls is not None
+
+    def see(self, event: Event) -> None:
+        if self.charted and isinstance(event, Stepped) and event.loss is not None:
+            self._chart.add(event.step, event.loss)  # type: ignore[union-attr]
+            self._chart.flush()  # type: ignore[union-attr]
+
+    def show(self, state: RunState) -> None:
+        training = background.current()
+        if self._place is None and state.ended is None:
+            self._place = Place()
+        if self._controls is None and self._place is not None and training is not None and state.ended is None:
+            self._begin(self._place, training, state)
+        if self._controls is None or self._place is None:
+            return
+        if state.ended is None:
+            self._controls.reflect(state)
+        else:
+            self._controls.close()
+            self._place.clear()
+            self._controls = None
+
+    def _begin(self, place: Place, training: background.Training, state: RunState) -> None:
+        from nbtune.running.folder import RunFolder
+
+        changed = [change.new for change in state.changes if change.setting == "learning_rate"]
+        rate = changed[-1] if changed else RunFolder(training.path).spec().learning_rate
+        self._controls = Controls(training.control, rate, self._chart)
+        if self._chart is not None:
+            for step, loss in state.losses:
+                self._chart.add(int(step), loss)
+        place.show(self._controls)
 
 
 def display_for(
@@ -150,32 +161,27 @@ def display_for(
     refresh: float = 0.5,
     past: Iterable[Event] = (),
     silent: bool = False,
+    controls: bool = True,
 ) -> Display:
     """The display that suits a shell: a terminal has no outputs to redraw.
 
-    `past` are the events of a run that is resumed; `silent` leaves the report out in the end.
+    `past` are the events of a run that is resumed; `silent` leaves the report out in the end. `controls` are for where
+    they can be clicked.
+
+    Raises:
+        SpecError: a live chart is asked for, and its package is not there.
     """
+    if kind == "live":
+        check_installed()
     if kind != "html" and is_terminal(shell):
         return TerminalDisplay(refresh=refresh, past=past, silent=silent)
-    return RunDisplay(refresh=refresh, kind=kind, past=past, silent=silent)
+    clicked = kind != "text" and can_click(shell) and (controls or kind == "live")
+    return RunDisplay(refresh=refresh, kind=kind, past=past, silent=silent, controls=clicked)
 
 
 def is_terminal(shell: Any) -> bool:
     """Whether a shell is plain IPython's, which has no outputs to redraw."""
     return any(base.__name__ == "TerminalInteractiveShell" for base in type(shell).__mro__)
-
-
-def final_picture(state: RunState, *, report: bool = True) -> Picture:
-    """A run that has ended, with the report and the place that are on disk by then."""
-    from nbtune.running.catalog import load
-
-    if state.started is None:
-        return run_picture(state)
-    try:
-        run = load(state.started.run)
-        return run_picture(state, folder=str(run.folder), report=run.report if report else None)
-    except (NbtuneError, OSError, ValueError, KeyError):  # a stream replayed without its folder
-        return run_picture(state)
 
 
 def _end(state: RunState, error: BaseException) -> Ended:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbtune.notebook.progress import is_terminal
+
 
 class DrawnAs:
     """Makes the display hook draw a result in another way, or not at all, for the rest of the cell.
@@ -36,6 +38,8 @@ class DrawnAs:
         for marked, picture in self._marked:
             if marked is result:
                 if picture is not None:
+                    if is_terminal(self._shell):
+                        print()  # its prompt stands on the line already, and would push the first row aside
                     display(picture)  # type: ignore[no-untyped-call]
                 return
         # another object of the same type: draw it as if we were not here

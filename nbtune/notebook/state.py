@@ -45,6 +45,10 @@ class RunState:
     paused: bool = False
     saved: Saved | None = None
     ended: Ended | None = None
+    whereabouts: str = ""  # of a run that is not watched where it trains, in words; whoever shows it sets this
+    cut_off: bool = False  # nobody trains it, and it has not said how it ended
+    memory: tuple[int, int] = (0, 0)  # bytes of the process, and on its device; set by the display
+    seen_at: str = ""  # the time of day when it was drawn; set by the display
     _pace: deque[tuple[float, int, int]] = field(default_factory=lambda: deque(maxlen=50))
     _clean: bool = False  # whether the time since the last step was spent on a step alone
 
@@ -85,9 +89,11 @@ class RunState:
 
     @property
     def status(self) -> str:
-        """In a word: preparing, training, evaluating, paused, or how the run ended."""
+        """In a word: preparing, training, evaluating, paused, unfinished, or how the run ended."""
         if self.ended is not None:
             return self.ended.status
+        if self.cut_off:
+            return "unfinished"
         if self.paused:
             return "paused"
         if self.started is None:
@@ -112,7 +118,7 @@ class RunState:
     @property
     def seconds_left(self) -> float | None:
         """An estimate from the last steps and evaluations; None while there is nothing to estimate from."""
-        if self.started is None or self.ended is not None or not self._pace:
+        if self.started is None or self.ended is not None or self.cut_off or not self._pace:
             return None
         per_step = sum(pace[0] for pace in self._pace) / sum(pace[2] for pace in self._pace)
         left = max(0, self.started.total_steps - self.step)

@@ -12,9 +12,9 @@ from nbtune.notebook.counting import Told, counting
 from nbtune.notebook.faults import Faults
 from nbtune.notebook.memory import free
 from nbtune.notebook.overview import sentence, tasks_picture
-from nbtune.notebook.progress import is_terminal, run_picture
+from nbtune.notebook.progress import is_terminal
 from nbtune.notebook.settings import merged
-from nbtune.notebook.state import RunState
+from nbtune.notebook.showing import show
 from nbtune.notebook.variables import from_variables
 
 Namespace = Mapping[str, Any]
@@ -24,8 +24,14 @@ class Verbs:
     """The verbs as methods, for the class of magics: `_compare` is `%nbtune compare`."""
 
     shell: Any
+    display: Any
     refresh: Any
+    controls: Any
     _faults: Faults
+
+    def _drawing(self) -> dict[str, Any]:
+        """How runs are drawn, by the settings of the magics."""
+        return {"kind": self.display, "refresh": self.refresh, "controls": self.controls}
 
     def _tasks(self, typed: Arguments, names: Namespace) -> Any:
         return tasks_picture()
@@ -36,8 +42,10 @@ class Verbs:
         return runs()
 
     def _show(self, typed: Arguments, names: Namespace) -> Any:
-        run = load_run(typed.values["run"], names)
-        return run_picture(RunState.of(run.events()), folder=str(run.folder), report=run.report)
+        run, drawing = load_run(typed.values["run"], names), self._drawing()
+        if "live" in typed.switches:
+            drawing["kind"] = "live"
+        return show(run, self.shell, follow="follow" in typed.switches, **drawing)
 
     def _compare(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.running.comparing import compare
@@ -80,6 +88,11 @@ class Verbs:
     def _calibrate(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(load_run(typed.values["run"], names).calibrate().in_words())
 
+    def _dashboard(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.dashboards import open_dashboard
+
+        return open_dashboard(self.shell.user_ns)
+
     def _free(self, typed: Arguments, names: Namespace) -> Any:
         return sentence(free(typed.get("run")))
 
@@ -97,6 +110,11 @@ class Verbs:
         run = load_run(typed.values["run"], names)
         run.control.stop()
         return sentence(f"{run.name} ends after its current step, and its model is kept")
+
+    def _tutorial(self, typed: Arguments, names: Namespace) -> Any:
+        from nbtune.notebook import tutorial
+
+        return tutorial.picture(tutorial.copy(typed.values.get("folder", ".")))
 
     def _doctor(self, typed: Arguments, names: Namespace) -> Any:
         from nbtune.notebook import doctor

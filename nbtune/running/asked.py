@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtune.drawing import Bundle
 from nbtune.errors import RunError, SpecError, did_you_mean
+from nbtune.running.drawn import in_words
 from nbtune.running.folder import RunFolder
 from nbtune.values import ColumnMap, Example, Part
 
@@ -34,6 +36,10 @@ class Answered:
     predictions: Sequence[Any]
     where: str
     notes: tuple[str, ...]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        said = f"{len(self.predictions):,} answers of {self.model.folder.name} to {self.where}"
+        return in_words(said, self.notes)._repr_mimebundle_()
 
 
 def kept(folder: RunFolder, part: Part) -> Sequence[Example] | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from nbtune.control import Control
 from nbtune.errors import RunError, release
 from nbtune.running.memory import give_back
+from nbtune.tasks.hookspecs import Watcher
 
 EXIT_SECONDS = 10.0
 """How long the end of the process waits for a run to stop and save. Jupyter itself waits less before it kills."""
@@ -30,12 +31,19 @@ class Training:
         self.path = path.resolve()
         self.control = control
         self.error: BaseException | None = None
+        self.joined: list[Watcher] = []
+        self.telling = threading.RLock()
+        """Held while an event is written down and told: who joins inside of it misses none and sees none twice."""
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def join(self, watcher: Watcher) -> None:
+        """Let somebody watch who came later; one that fails is dropped."""
+        self.joined.append(watcher)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait for the end, `timeout` seconds at most.
@@ -112,6 +120,11 @@ def refuse_second() -> None:
         _refuse_second()
 
 
+def current() -> Training | None:
+    """What trains in this process at the moment."""
+    return _current
+
+
 def training_in(path: Path) -> Training | None:
     """The training of the run in this folder, if it goes on in this process."""
     current = _current
@@ -128,9 +141,14 @@ def not_training(name: str, status: str) -> RunError:
     return RunError(f"the run {name!r} is not training in this kernel", hint)
 
 
+def second(first: Training) -> RunError:
+    """What to raise where another run is asked for while the first trains."""
+    return RunError(
+        f"the run {first.name!r} is training in this kernel, and there is one at a time",
+        f"wait for it: nbtune.load({first.name!r}).wait(), or stop it: %nbtune stop {first.name}",
+    )
+
+
 def _refuse_second() -> None:
     if _current is not None:
-        raise RunError(
-            f"the run {_current.name!r} is training in this kernel, and there is one at a time",
-            f"wait for it: nbtune.load({_current.name!r}).wait(), or stop it: %nbtune stop {_current.name}",
-        )
+        raise second(_current)

@@ -52,5 +52,9 @@ def cache_dir() -> Path:
 
 
 def clear_cache() -> int:
-    """Remove all encoded texts that earlier runs left in the cache folder; gives the bytes freed."""
+    """Remove all encoded texts that earlier runs left in the cache folder; gives the bytes freed.
+
+    >>> nbtune.clear_cache()
+    0
+    """
     return FeatureCache(cache_dir() / "features", 0).clear()

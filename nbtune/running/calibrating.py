@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from nbtune.drawing import Bundle
 from nbtune.errors import RunError
 from nbtune.evaluation.calibration import Calibration, calibration
 from nbtune.evaluation.temperature import fit_temperature
 from nbtune.running import asked
 from nbtune.running.disk import settled, write_atomically
+from nbtune.running.drawn import in_words
 from nbtune.running.folder import RunFolder
 from nbtune.running.model import CARD, Model
 from nbtune.tasks.head import Forward, Head
@@ -42,6 +44,9 @@ class Calibrated:
             f"{self.before.error:.3f} to {self.after.error:.3f}, the Brier score from {self.before.brier.value:.3f} to "
             f"{self.after.brier.value:.3f}"
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return in_words(self.in_words())._repr_mimebundle_()
 
 
 def calibrate(head: Head, validation: Sequence[Example], forward: Forward) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbtune.errors import RunError
 from nbtune.events import Evaluated, Event
 from nbtune.running import folder as folders
+from nbtune.running import locks, opened
 from nbtune.running.folder import RunFolder
 from nbtune.running.run import Run
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
     """Open a run by name (in the runs folder) or by path.
 
+    >>> nbtune.load("reviews").task
+    'sentiment'
+
     Raises:
         RunError: there is no such run; the nearest name is offered.
     """
@@ -26,15 +30,36 @@ def load(name: str | Path, *, trust_remote_code: bool = False) -> Run:
 
 
 def runs() -> pd.DataFrame:
-    """All runs in the runs folder, oldest first, one a row."""
+    """All runs in the runs folder, oldest first, one a row.
+
+    >>> nbtune.runs()[["name", "status"]].values.tolist()[0]
+    ['reviews', 'finished']
+    """
     import pandas as pd
 
     columns = ["name", "task", "model", "status", "headline", "score", "epochs", "created", "folder"]
     return pd.DataFrame([_row(folder) for folder in folders.all_runs()], columns=columns)
 
 
+def delete(name: str | Path) -> None:
+    """Remove a run with its model, its checkpoints and its copy of the data.
+
+    Raises:
+        RunError: there is no such run, or it is being trained.
+    """
+    folder = folders.find(name)
+    with locks.hold(folder.path):
+        opened.close(folder.path)
+        folder.remove()
+    if folder.is_run():
+        raise RunError(f"the run {folder.name!r} cannot be removed whole", f"see who may write in {str(folder.path)!r}")
+
+
 def replay(folder: str | Path) -> Iterator[Event]:
-    """The events of a run, by folder or name, as they were told while it trained."""
+    """The events of a run, by folder or name, as they were told while it trained.
+
+    >>> losses = [event.loss for event in nbtune.replay("reviews") if type(event).__name__ == "Stepped"]
+    """
     return folders.find(folder).events()
 
 

@@ -39,6 +39,10 @@ def compare(
     for both) and the p-value of a randomisation test, corrected for the number of pairs. `progress` is called with the
     examples answered and all there are to answer, over all runs.
 
+    >>> compared = nbtune.compare(["reviews", "other"], data=test_df)
+    >>> compared.pairs[0].p <= 1
+    True
+
     Raises:
         SpecError: fewer than two runs, or two of one name.
         RunError: the runs are of different tasks, were tested on different data, or read other answers from it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def drive(
     training = background.begin(plan.folder.path, plan.control)
     opened.close()  # models that were opened to predict are opened again on use: their memory is needed here
     run = Run(plan.folder, trust_remote_code=plan.spec.trust_remote_code, training=training)
-    told = _told(plan, run, watchers, begun, guarded=in_background)
+    told = _told(plan, run, training, watchers, begun, guarded=in_background)
 
     def rest() -> None:
         for _ in told:
@@ -37,7 +38,8 @@ def drive(
 
     try:
         if in_background and any(not _may_be_refused(event) for event in told):
-            training.go_on_in_thread(rest, lambda error: _tell_failure(watchers, error), held.pop_all())
+            failed = functools.partial(_tell_failure, watchers, training.joined)
+            training.go_on_in_thread(rest, failed, held.pop_all())
             return run
         rest()
     except BaseException:
@@ -60,13 +62,15 @@ def _may_be_refused(event: Event) -> bool:
     return isinstance(event, (Prepared, Ended)) or (isinstance(event, Preparing) and event.stage == OPENING)
 
 
-def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], begun: bool, *, guarded: bool) -> Iterator[Event]:
+def _told(
+    plan: Plan, run: Run, training: background.Training, watchers: Sequence[Watcher], begun: bool, *, guarded: bool
+) -> Iterator[Event]:
     """The events, each written down and shown. `guarded`: a display that fails behind the cell ends nothing."""
     from nbtune.running.runner import execute
 
     plugins = registry().watchers(run, plan.control)
-    others = _Guarded((*watchers, *plugins) if guarded else plugins)
-    everybody = (others,) if guarded else (*watchers, others)
+    others = _Guarded([*watchers, *plugins] if guarded else list(plugins))
+    everybody = (_Guarded(training.joined), *(() if guarded else watchers), others)
     ended, step = False, 0
     try:
         # closed here, so that nothing is written any more when the run is let go of
@@ -74,11 +78,12 @@ def _told(plan: Plan, run: Run, watchers: Sequence[Watcher], begun: bool, *, gua
             for event in events:
                 begun, ended = begun or isinstance(event, Started), isinstance(event, Ended)
                 step = getattr(event, "step", step)
-                _log(plan, event, everybody)
-                tell(everybody, event)
-                for note in others.take_notes():
-                    _log(plan, note, everybody)
-                    tell(everybody[:-1], note)
+                with training.telling:
+                    _log(plan, event, everybody)
+                    tell(everybody, event)
+                    for note in others.take_notes():
+                        _log(plan, note, everybody)
+                        tell(everybody[:-1], note)
                 yield event
     except (NbtuneError, KeyboardInterrupt) as error:
         if not begun:  # nothing was learned: the name is free again
@@ -99,18 +104,18 @@ def _log(plan: Plan, event: Event, everybody: Iterable[Watcher]) -> None:
         tell(everybody, Noted(step=getattr(event, "step", 0), severity="warning", message=trouble))
 
 
-def _tell_failure(watchers: Iterable[Watcher], error: BaseException) -> None:
+def _tell_failure(watchers: Sequence[Watcher], joined: Sequence[Watcher], error: BaseException) -> None:
     """What a cell would show under a failed run, for one whose cell is long done."""
     known = [error.hint] if isinstance(error, NbtuneError) else [f"{type(error).__name__}: {error}"]
     words = "; ".join(filter(None, [*known, "wait() of the run raises the error"]))
-    tell(watchers, Noted(step=0, severity="warning", message=words))
+    tell((*watchers, *joined), Noted(step=0, severity="warning", message=words))
 
 
 class _Guarded:
-    """Plugins' watchers: one that fails is dropped and named, and the training goes on."""
+    """Plugins' watchers, and those who came later: one that fails is dropped and named, and the training goes on."""
 
-    def __init__(self, watchers: Iterable[Watcher]) -> None:
-        self._watchers = list(watchers)
+    def __init__(self, watchers: list[Watcher]) -> None:
+        self._watchers = watchers
         self._notes: list[Noted] = []
 
     def on_event(self, event: Event) -> None:

@@ -20,6 +20,7 @@ import torch
 from nbtune.control import Control
 from nbtune.data.encoding import FeatureSet
 from nbtune.data.prepare import Prepared
+from nbtune.drawing import Record
 from nbtune.running import resident
 from nbtune.running.background import refuse_second
 from nbtune.running.features import encode
@@ -50,7 +51,7 @@ _WRITTEN = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Record):
     """What a run would take on this machine as it is now. `stages` are seconds of what adds up to `seconds`.
 
     `memory` is the most that the process would hold, in bytes, with what it holds already (None where the system does

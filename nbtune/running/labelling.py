@@ -43,6 +43,12 @@ class Labelling(ABC):
         it has not seen. Without, the run's model judges its validation data (or the `part` named). `corrections` is the
         file that the result's `correct` and `accept` write to; that of the spec, or else `NAME.corrections.jsonl`.
 
+        >>> found = run.mistakes(folds=2)
+        >>> list(found.labels)[:5]
+        ['part', 'row', 'text', 'given', 'suggested']
+        >>> found.correct(3, "negative", part="train", why="read again")[0].new
+        'negative'
+
         Raises:
             RunError: the task has no labels with probabilities, or the run kept no such data.
             Interrupted: the interrupt key was pressed while the folds were trained.
@@ -77,6 +83,9 @@ class Labelling(ABC):
         `uncertainty` from 0 to 1 measured `by` margin, entropy or confidence; `over` the worst word of a text or
         the mean of all. `diverse` chooses rows that differ among the 10 k least sure. Texts that the run knows are left
         out.
+
+        >>> run.uncertain(["no idea", "a fine film", "awful"], 1)[["text", "uncertainty"]].shape
+        (1, 2)
 
         Raises:
             RunError: the task has no labels with probabilities.

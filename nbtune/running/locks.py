@@ -66,7 +66,7 @@ def _acquire(folder: Path) -> int:
         os.close(handle)
         if time.monotonic() > give_up:
             raise RunError(
-                f"the run {folder.name!r} is being trained{_owner(path)}",
+                f"the run {folder.name!r} is being trained{owner(folder)}",
                 "wait for it, stop it there, or choose another name",
             )
         time.sleep(_PATIENCE / 20)
@@ -80,13 +80,14 @@ def _same(handle: int, path: Path) -> bool:
         return False
 
 
-def _owner(path: Path) -> str:
+def owner(folder: Path) -> str:
+    """Who trains in the folder, in words that follow others: " by process 12"."""
     try:
-        owner = json.loads(path.read_text(encoding="utf-8"))
-        here = owner["host"] == socket.gethostname()
-        if here and owner["process"] == os.getpid():
+        told = json.loads((folder / LOCK).read_text(encoding="utf-8"))
+        here = told["host"] == socket.gethostname()
+        if here and told["process"] == os.getpid():
             return " in this process"
-        return f" by process {owner['process']}" + ("" if here else f" on {owner['host']}")
+        return f" by process {told['process']}" + ("" if here else f" on {told['host']}")
     except (OSError, ValueError, KeyError, TypeError):
         return " elsewhere"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbtune import events
@@ -47,16 +47,10 @@ class EventLog:
         return ""
 
     def read(self) -> Iterator[Event]:
-        """The events so far. A line cut short by a kill or a power cut is passed over."""
-        if not self.path.is_file():
-            return
-        with open(self.path, encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                try:
-                    if line.endswith("\n"):
-                        yield events.from_json(line)
-                except json.JSONDecodeError:
-                    continue
+        """The events so far."""
+        if self.path.is_file():
+            with open(self.path, encoding="utf-8", errors="surrogateescape") as file:
+                yield from _parsed(file)
 
     def last(self) -> Event | None:
         """The newest event, found from the end: the log of a long run is long."""
@@ -101,6 +95,38 @@ class EventLog:
         content = self.path.read_bytes() if self.path.is_file() else b""
         if content and not content.endswith(b"\n"):
             os.truncate(self.path, content.rfind(b"\n") + 1)
+
+
+class Tail:
+    """Reads a log that grows, a piece at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def new(self) -> list[Event]:
+        """The events since the last call; after a resume has cut the log, those from its new end on."""
+        try:
+            with open(self._path, "rb") as file:
+                self._offset = min(self._offset, os.fstat(file.fileno()).st_size)
+                file.seek(self._offset)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]  # the rest of a line is still being written
+        self._offset += len(whole)
+        lines = whole.decode("utf-8", "surrogateescape").split("\n")[:-1]  # data may hold other ends of lines
+        return list(_parsed(f"{line}\n" for line in lines))
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[Event]:
+    """The events of lines. One cut short by a kill or a power cut is passed over."""
+    for line in lines:
+        try:
+            if line.endswith("\n"):
+                yield events.from_json(line)
+        except json.JSONDecodeError:
+            continue
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
+from nbtune.drawing import Bundle
 from nbtune.errors import RunError, did_you_mean
 from nbtune.events import Ended, Evaluated, Event
 from nbtune.running import asked, background, opened
+from nbtune.running.drawn import run_card
 from nbtune.running.folder import RunFolder
 from nbtune.running.labelling import Labelling
 from nbtune.running.spec import RunSpec
@@ -48,12 +50,22 @@ class Run(Labelling, Trusting):
 
     @property
     def model_path(self) -> Path:
-        """Loads with `AutoTokenizer` and the right `AutoModelFor...` of transformers."""
+        """Loads with `AutoTokenizer` and the right `AutoModelFor...` of transformers.
+
+        >>> from transformers import pipeline
+        >>> classify = pipeline("text-classification", model=run.model_path)
+        >>> classify("a fine film")[0]["label"] in run.predict("a fine film")["prediction"].tolist()
+        True
+        """
         return self._folder.model
 
     @property
     def status(self) -> str:
-        """`finished`, `stopped`, `failed`, `running`, or `unfinished` where nobody trains any more."""
+        """`finished`, `stopped`, `failed`, `running`, or `unfinished` where nobody trains any more.
+
+        >>> run.status
+        'finished'
+        """
         if self._going() is not None:
             return "running"
         if self._training is not None and not self.folder.is_dir():
@@ -69,6 +81,12 @@ class Run(Labelling, Trusting):
     def control(self) -> Control:
         """Pauses, resumes, stops the training and changes its learning rate, at its next step.
 
+        >>> busy = nbtune.finetune("sentiment", data=reviews_df, epochs=1000, name="busy", background=True)
+        >>> busy.control.set_learning_rate(2e-5)
+        >>> busy.control.stop()
+        >>> busy.wait().status
+        'stopped'
+
         Raises:
             RunError: the run is not training in this kernel.
         """
@@ -80,6 +98,10 @@ class Run(Labelling, Trusting):
     def wait(self, timeout: float | None = None) -> Run:
         """Wait for the end of a training in the background, `timeout` seconds at most: `status` says if it came.
         The interrupt key ends the waiting, not the training.
+
+        >>> later = nbtune.finetune("sentiment", data=reviews_df, name="later", background=True)
+        >>> later.wait().status
+        'finished'
 
         Raises:
             Exception: what ended the training, if it failed.
@@ -99,7 +121,11 @@ class Run(Labelling, Trusting):
 
     @property
     def report(self) -> Report | None:
-        """The report made at the end of training, without its predictions; None before."""
+        """The report made at the end of training, without its predictions; None before.
+
+        >>> run.report.headline
+        'macro_f1'
+        """
         from nbtune.evaluation.report import Report
 
         content = self._folder.read_json("report.json")
@@ -107,7 +133,11 @@ class Run(Labelling, Trusting):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The scores of the report; before there is one, the best scores on the validation data."""
+        """The scores of the report; before there is one, the best scores on the validation data.
+
+        >>> sorted(run.metrics)[:3]
+        ['accuracy', 'macro_f1', 'mae']
+        """
         report = self.report
         if report is not None:
             return {name: score.value for name, score in report.metrics.items()}
@@ -116,7 +146,11 @@ class Run(Labelling, Trusting):
 
     @property
     def history(self) -> pd.DataFrame:
-        """The evaluations made while training: step, epoch, one column a metric, best."""
+        """The evaluations made while training: step, epoch, one column a metric, best.
+
+        >>> list(run.history)[:3]
+        ['step', 'epoch', 'macro_f1']
+        """
         import pandas as pd
 
         rows = [
@@ -127,7 +161,11 @@ class Run(Labelling, Trusting):
         return pd.DataFrame(rows)
 
     def events(self) -> Iterator[Event]:
-        """The events of the run so far, as they are on disk."""
+        """The events of the run so far, as they are on disk.
+
+        >>> [type(event).__name__ for event in run.events()][-1]
+        'Ended'
+        """
         return self._folder.events()
 
     def evaluate(
@@ -149,6 +187,12 @@ class Run(Labelling, Trusting):
         too, which a note says. `precision` is that of the run if not given; "int8" is faster on a CPU and costs a
         little of the score. `progress` is called with the number of rows answered and the number of all, as they are
         answered.
+
+        >>> report = run.evaluate(test_df, by="shop")
+        >>> report.metrics["macro_f1"].low <= report.metrics["macro_f1"].value
+        True
+        >>> report.by_slice()["by"].tolist()[:2]
+        ['shop', 'shop']
 
         Raises:
             DataError: the data cannot be read, or holds labels the model does not know.
@@ -182,7 +226,12 @@ class Run(Labelling, Trusting):
         corrections: str = "",
     ) -> asked.Answered:
         """Examples with gold answers and what the model says to them, for whoever counts; as for `evaluate`.
-        `corrections` is a file of corrected answers that holds for `data`."""
+        `corrections` is a file of corrected answers that holds for `data`.
+
+        >>> answered = run.answers(test_df)
+        >>> len(answered.predictions) == len(test_df)
+        True
+        """
         model = self._model(precision)
         part: Part = "test"
         notes: tuple[str, ...] = ()
@@ -215,6 +264,11 @@ class Run(Labelling, Trusting):
         The table has the input's rows and columns, with the task's prediction columns added. `precision` is that of
         the run if not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the
         number of rows answered and the number of all, as they are answered.
+
+        >>> run.predict(["not bad at all", "never again"])["text"].tolist()
+        ['not bad at all', 'never again']
+        >>> list(run.predict(test_df))[:3]  # your columns, then the answers
+        ['text', 'sentiment', 'shop']
         """
         from nbtune.evaluation.reporting import predictions_frame
 
@@ -238,6 +292,10 @@ class Run(Labelling, Trusting):
 
         Only a few thousand rows are in memory at once. For tasks that regroup their rows (recommendation), use
         `predict`.
+
+        >>> rows = run.stream(f"text number {number}" for number in range(5000))
+        >>> next(rows)["text"]
+        'text number 0'
         """
         waiting = iter(rows)
         while chunk := list(islice(waiting, STREAMED)):
@@ -245,7 +303,11 @@ class Run(Labelling, Trusting):
             yield from ({str(key): value for key, value in row.items()} for row in table.to_dict("records"))
 
     def render(self, data: Any) -> list[str]:
-        """The HTML of each prediction where the task draws one; safe to show."""
+        """The HTML of each prediction where the task draws one; safe to show.
+
+        >>> len(run.render(["not bad at all"]))
+        1
+        """
         model = self._model()
         examples = asked.read(self._folder, model, [data] if isinstance(data, str) else data, "predict")
         arranged = model.task.arrange(examples, model.inventory, "predict")
@@ -254,13 +316,23 @@ class Run(Labelling, Trusting):
 
     def resume(self, **further: Any) -> Run:
         """Go on from the newest checkpoint of a run that was stopped or cut off; takes what
-        `nbtune.running.launch.resume` takes, and needs none of it."""
+        `nbtune.running.launch.resume` takes, and needs none of it.
+
+        >>> cut_off = nbtune.load("cut-off")
+        >>> cut_off.status
+        'stopped'
+        >>> cut_off.resume().status
+        'finished'
+        """
         from nbtune.running.launch import resume
 
         return resume(self, **further)
 
     def free(self) -> None:
-        """Give the memory of the opened model back; it is opened again on use."""
+        """Give the memory of the opened model back; it is opened again on use.
+
+        >>> run.free()
+        """
         opened.close(self.folder)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -275,6 +347,9 @@ class Run(Labelling, Trusting):
             known = [each for each in (*dir(type(self)), *actions) if not each.startswith("_")]
             raise AttributeError(f"a {self.task} run has no {name!r}; {did_you_mean(name, known)}")
         return functools.partial(self._act, name)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return run_card(self)._repr_mimebundle_()
 
     def __repr__(self) -> str:
         best = [event for event in self.events() if isinstance(event, (Evaluated, Ended))]

@@ -22,6 +22,7 @@ from nbtune.running.memory import hold_on
 from nbtune.running.plan import Plan
 from nbtune.running.spec import RunSpec
 from nbtune.tasks.head import Head
+from nbtune.tasks.metrics import Scored
 from nbtune.training import adapters, memory
 from nbtune.training.batches import Budget
 from nbtune.training.determinism import deterministic
@@ -32,6 +33,8 @@ from nbtune.training.randomness import seed_generators
 
 CHUNK = 500
 """Examples predicted between two words about it."""
+CLASSES = 500
+"""Classes whose scores are told one by one at every evaluation; of more, only the report tells."""
 OPENING = "loading the model"
 """The stage in which settings are refused that do not fit the model."""
 
@@ -128,7 +131,7 @@ def make_head(plan: Plan) -> Head:
     return head
 
 
-def _evaluate(plan: Plan, head: Head, device: Device, budget: Budget) -> Generator[Preparing, None, dict[str, float]]:
+def _evaluate(plan: Plan, head: Head, device: Device, budget: Budget) -> Generator[Preparing, None, Scored]:
     """Validation scores."""
     examples = plan.prepared.parts["validation"]
     predictions: list[Any] = []
@@ -136,7 +139,8 @@ def _evaluate(plan: Plan, head: Head, device: Device, budget: Budget) -> Generat
         predictions.append(prediction)
         if len(predictions) % CHUNK == 0:
             yield Preparing(stage="evaluating", done=len(predictions), total=len(examples))
-    return plan.task.metrics(plan.prepared.inventory).scores(examples, predictions)
+    scored = plan.task.metrics(plan.prepared.inventory).scored(examples, predictions)
+    return scored if len(scored.classes) <= CLASSES else scored._replace(classes={})
 
 
 def _rescue(plan: Plan, job: Job) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from nbtune.drawing import Bundle, Picture, markdown_table, panel, table, text_table
 from nbtune.errors import SpecError, did_you_mean
 from nbtune.tasks.task import Task
 from nbtune.values import FIXES
@@ -107,6 +108,15 @@ class RunSpec(BaseModel):
     split_seed: int | None = Field(None, ge=0, description="seed of the split alone; by default, seed")
 
     options: dict[str, Any] = Field({}, description="the task's own settings")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        written = self.model_dump(mode="json", exclude_none=True)
+        rows = [(name, str(value)) for name, value in written.items() if value not in ("", {}, [])]
+        return Picture(
+            html=panel(table(("setting", ""), rows)),
+            markdown=markdown_table(("setting", ""), rows),
+            text=text_table(("setting", ""), rows),
+        )._repr_mimebundle_()
 
     def for_reading(self) -> dict[str, Any]:
         """What `nbtune.data.prepare.prepare` is told of these settings."""

@@ -28,6 +28,9 @@ class Trusting(ABC):
         `target` picks the answer: a label, or an entity by its text or type; by default the model's own. Tasks that may
         give any number of answers give `Explanations`, one for each, where none is picked.
 
+        >>> run.explain("a fine film").to_frame()["word"].tolist()
+        ['a', 'fine', 'film']
+
         Raises:
             RunError: the task does not explain its predictions.
             SpecError: there is no such `target`.
@@ -39,6 +42,9 @@ class Trusting(ABC):
     def calibrate(self) -> Calibrated:
         """Fit a temperature on the validation data the run kept, so that confidences tell how often the model is right.
         It changes no answer but those that thresholds decide; it is saved with the model, and tells what it changed.
+
+        >>> run.calibrate().temperature > 0
+        True
 
         Raises:
             RunError: the run kept no validation data, or its answers are no labels with probabilities.

@@ -5,7 +5,7 @@ No torch here. `label_metrics` gives the whole set; `joined` puts sets together,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -103,6 +103,12 @@ class _Counts:
         names = [target] if isinstance(target, str) else target
         return [self.index.get(name, len(self.labels)) for name in names]
 
+    def f1_of_each(self, sums: Floats) -> dict[str, float]:
+        """F1 of each label the model knows; NaN where it occurs neither in gold nor in prediction."""
+        right, predicted, gold = self.split(sums)
+        values = ratio(2 * right, predicted + gold, empty=np.nan)
+        return dict(zip(self.labels, values.tolist()[:-1], strict=True))
+
     def split(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
         """right, predicted and gold of summed tallies, each of shape [..., labels + 1]."""
         right, predicted, gold = np.split(sums[..., len(BASE) :], 3, axis=-1)
@@ -164,7 +170,7 @@ def label_metrics(labels: tuple[str, ...], *, multi: bool = False) -> MetricSet:
         )
     metrics.append(_ranked("average_precision", counts, Ranking.average_precision, ties="ties enter together"))
     metrics.append(_ranked("roc_auc", counts, Ranking.roc_auc, ties="ties count half"))
-    return MetricSet(counts.columns, counts.tally, tuple(metrics), headline="macro_f1", by_slice="accuracy")
+    return MetricSet(counts.columns, counts.tally, tuple(metrics), "macro_f1", "accuracy", counts.f1_of_each)
 
 
 def joined(headline: str, *sets: MetricSet) -> MetricSet:
@@ -180,7 +186,19 @@ def joined(headline: str, *sets: MetricSet) -> MetricSet:
         return np.concatenate([np.asarray(part.tally(example, prediction), np.float64) for part in sets])
 
     by_slice = next((part.by_slice for part in sets if part.by_slice), "")
-    return MetricSet(tuple(name for part in sets for name in part.columns), tally, tuple(metrics), headline, by_slice)
+    columns = tuple(name for part in sets for name in part.columns)
+    return MetricSet(columns, tally, tuple(metrics), headline, by_slice, _classes_of(sets))
+
+
+def _classes_of(sets: Sequence[MetricSet]) -> Callable[[Floats], Mapping[str, float]] | None:
+    """The classes of the first set that has any, from the columns of all."""
+    start = 0
+    for part in sets:
+        if part.classes is not None:
+            own, classes = slice(start, start + len(part.columns)), part.classes
+            return lambda sums: classes(sums[own])
+        start += len(part.columns)
+    return None
 
 
 def precision(right: Floats, predicted: Floats, _gold: Floats) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +48,21 @@ class WholeMetric:
     over: Callable[[Sequence[Example], Sequence[Any]], Callable[[NDArray[np.int64]], float]] | None = None
 
 
+class Scored(NamedTuple):
+    """One evaluation: the value of each metric, and the F1 of each class."""
+
+    metrics: dict[str, float]
+    classes: dict[str, float]
+
+
 @dataclass(frozen=True)
 class MetricSet:
     """All scores of a task.
 
     `columns` name the tally's entries; `tally(example, prediction)` counts one example, one number a column.
     `headline` is the metric that picks the best checkpoint; `by_slice` scores parts of the data, where the headline
-    would say more of how labels are mixed in them than of the model.
+    would say more of how labels are mixed in them than of the model. `classes` gives the F1 of each label or type from
+    summed tallies of shape [columns], for the display of a training; NaN for one that occurs nowhere.
     """
 
     columns: tuple[str, ...]
@@ -62,6 +70,7 @@ class MetricSet:
     metrics: tuple[Metric | WholeMetric, ...]
     headline: str
     by_slice: str = ""
+    classes: Callable[[Floats], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         names = [metric.name for metric in self.metrics]
@@ -95,13 +104,18 @@ class MetricSet:
 
     def scores(self, examples: Sequence[Example], predictions: Sequence[Any]) -> dict[str, float]:
         """Every metric's value on these examples; NaN where undefined."""
+        return self.scored(examples, predictions).metrics
+
+    def scored(self, examples: Sequence[Example], predictions: Sequence[Any]) -> Scored:
+        """Every metric's value and, where the task has classes, each class's F1, from one count."""
         summed = self.tallies(examples, predictions).sum(axis=0)
-        return {
+        metrics = {
             metric.name: float(metric.formula(summed))
             if isinstance(metric, Metric)
             else float(metric.compute(examples, predictions))
             for metric in self.metrics
         }
+        return Scored(metrics, {} if self.classes is None else dict(self.classes(summed)))
 
     def better(self, new: Mapping[str, float], old: Mapping[str, float] | None) -> bool:
         """Whether `new` beats `old` on the headline. An undefined score never beats; a defined one beats it."""

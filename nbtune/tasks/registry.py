@@ -19,6 +19,9 @@ from nbtune.tasks import hookspecs
 from nbtune.tasks.hookspecs import PROJECT, Watcher
 from nbtune.tasks.task import Task
 
+SESSION = "(this session)"
+"""Stands for the distribution of a task that `register` added."""
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -54,6 +57,19 @@ class Registry:
     def tasks(self) -> dict[str, Registered]:
         """Every usable task by name."""
         return dict(sorted(self._tasks.items()))
+
+    def add(self, task: Task) -> None:
+        """Let this process know a task that no distribution brings; one added before under its name is replaced.
+
+        Raises:
+            PluginError: it is no usable task, or its name belongs to an installed one.
+        """
+        reason = _flaw(task, "nbtune.register was given")
+        if not reason and not self._is_of_session(task.name):
+            reason = self._taken(task.name)
+        if reason:
+            raise PluginError(reason, "docs/plugins.md explains each part of a task")
+        self._tasks[task.name] = Registered(task, SESSION, "")
 
     def task(self, name: str) -> Task:
         """The task called `name`.
@@ -113,24 +129,18 @@ class Registry:
             self._fail(plugin, distribution, f"nbtune_tasks raised {_describe(error)}")
             return
         for task in tasks:
-            reason = self._refusal(task)
+            reason = _flaw(task, "nbtune_tasks gave") or self._taken(task.name)
             if reason:
                 self._fail(plugin, distribution, reason)
             else:
                 self._tasks[task.name] = Registered(task, distribution, version)
 
-    def _refusal(self, task: Any) -> str:
-        if isinstance(task, type):
-            return f"nbtune_tasks gave the class {task.__name__}; it must give an instance, {task.__name__}()"
-        if not isinstance(task, Task):
-            return f"nbtune_tasks gave a {type(task).__name__} instead of an nbtune.api.Task"
-        missing = [name for name in ("name", "summary", "columns", "headline") if not hasattr(task, name)]
-        if missing:
-            return f"the task {type(task).__name__} has no {', '.join(missing)}"
-        if task.name in self._tasks:
-            other = self._tasks[task.name].distribution
-            return f"the task name {task.name!r} is already taken by {other}"
-        return ""
+    def _taken(self, name: str) -> str:
+        known = self._tasks.get(name)
+        return f"the task name {name!r} is already taken by {known.distribution}" if known else ""
+
+    def _is_of_session(self, name: str) -> bool:
+        return name in self._tasks and self._tasks[name].distribution == SESSION
 
     def _fail(self, plugin: str, distribution: str, reason: str) -> None:
         failure = Failure(plugin, distribution, reason)
@@ -138,10 +148,36 @@ class Registry:
             self.failures.append(failure)
 
 
+def register(task: Task) -> None:
+    """Make a task usable in this process without a package, as for one that is being written in a notebook.
+
+    A second call replaces it. In another kernel, runs made with it can be opened after the same call; a package with
+    an entry point spares everybody the call.
+
+    >>> nbtune.register(Upside())  # a nbtune.api.Task, named "upside"
+    >>> nbtune.finetune("upside", data=reviews_df, epochs=1, name="first").task
+    'upside'
+
+    Raises:
+        PluginError: it is no usable task (a class is none), or its name belongs to an installed one.
+    """
+    registry().add(task)
+
+
 @functools.cache
 def registry() -> Registry:
     """The plugins installed beside this interpreter, loaded once."""
     return Registry(entry_points(group=PROJECT))
+
+
+def _flaw(task: Any, given: str) -> str:
+    """Why this is no task, in words; "" where it is one."""
+    if isinstance(task, type):
+        return f"{given} the class {task.__name__}; it must be an instance, {task.__name__}()"
+    if not isinstance(task, Task):
+        return f"{given} a {type(task).__name__} instead of an nbtune.api.Task"
+    missing = [name for name in ("name", "summary", "columns", "headline") if not hasattr(task, name)]
+    return f"the task {type(task).__name__} has no {', '.join(missing)}" if missing else ""
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from nbtune.tasks.head import Forward, Head, Recipe
 from nbtune.tasks.label_metrics import LabelScores
 from nbtune.tasks.metrics import MetricSet
+from nbtune.tasks.panels import Panel
 from nbtune.tasks.slices import Slice
 from nbtune.values import Column, ColumnMap, Example, Finding, Inventory, Part, Problem
 
@@ -228,6 +229,10 @@ class Task(ABC):
         `model` is the run's opened `nbtune.api.Model`.
         """
         return {}
+
+    def panels(self) -> Sequence[Panel]:
+        """What the dashboard shows of a run of this task beside what it shows of every run."""
+        return ()
 
 
 def _named(answer: Any) -> bool:

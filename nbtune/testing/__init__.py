@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from nbtune.drawing import Bundle, Picture, markdown_safe, panel, visible
 from nbtune.errors import PluginError
 from nbtune.tasks.task import Task
 
@@ -35,6 +36,9 @@ class Checked:
     features: int
     metrics: Mapping[str, float]
     seconds: float
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return Picture(panel(str(self)), markdown_safe(str(self)), visible(str(self)))._repr_mimebundle_()
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{count} {part}" for part, count in self.examples.items())

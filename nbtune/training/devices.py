@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from nbtune.errors import SpecError
 from nbtune.tasks.head import Batch
+from nbtune.training import cgroups
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -83,8 +83,8 @@ def choose_device(wish: str = "auto", precision: str = "auto") -> Device:
 def cpu_quota() -> int:
     """The cores this process may use: the container's quota, not the host's count."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = _cgroup_cores()
-    return max(1, min(allowed, limit) if limit else allowed)
+    limit = cgroups.cores()
+    return max(1, min(allowed, round(limit)) if limit else allowed)
 
 
 def use_cpu_quota() -> None:
@@ -112,15 +112,3 @@ def _best_precision(device: torch.device) -> Precision:
         return "fp32"
     # emulated bf16 on older GPUs is slower than fp16
     return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
-
-
-def _cgroup_cores() -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if quota == "max" else max(1, round(int(quota) / int(period)))
-    with contextlib.suppress(OSError, ValueError):
-        folder = Path("/sys/fs/cgroup/cpu")
-        microseconds = int((folder / "cpu.cfs_quota_us").read_text())
-        period_us = int((folder / "cpu.cfs_period_us").read_text())
-        return None if microseconds <= 0 else max(1, round(microseconds / period_us))
-    return None

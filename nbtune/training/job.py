@@ -13,14 +13,14 @@ from nbtune.control import Control
 from nbtune.data.encoding import FeatureSet
 from nbtune.events import Preparing
 from nbtune.tasks.head import Head
-from nbtune.tasks.metrics import MetricSet
+from nbtune.tasks.metrics import MetricSet, Scored
 from nbtune.training import adapters, optimizers
 from nbtune.training.checkpoints import Snapshot
 from nbtune.training.devices import Device
 from nbtune.training.randomness import random_state, set_random_state
 from nbtune.training.shortcuts import Shortcuts
 
-Evaluate = Callable[[], Generator[Preparing, None, dict[str, float]]]
+Evaluate = Callable[[], Generator[Preparing, None, Scored]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,7 +179,7 @@ def _evaluate(job: Job) -> Iterator[Event]:
     began = time.monotonic()
     set_training(job.head, False)
     try:
-        metrics = yield from job.evaluate()
+        metrics, classes = yield from job.evaluate()
     finally:
         set_training(job.head, True)
     state = job.state
@@ -196,6 +196,7 @@ def _evaluate(job: Job) -> Iterator[Event]:
         headline=job.metrics.headline,
         best=best,
         seconds=time.monotonic() - began,
+        classes=classes,
     )
 
 

@@ -59,6 +59,10 @@ def entity_metrics(types: Sequence[str]) -> MetricSet:
         right, found, wanted = totals(sums)
         return ratio(2 * right, found + wanted)
 
+    def f1_of_each(sums: Floats) -> dict[str, float]:
+        right, found, wanted = (sums[place : 3 * count : 3] for place in range(3))
+        return dict(zip(types, ratio(2 * right, found + wanted, empty=np.nan).tolist(), strict=True))
+
     return MetricSet(
         columns=(*columns, "gold of other types", "words right", "words"),
         tally=tally,
@@ -74,6 +78,7 @@ def entity_metrics(types: Sequence[str]) -> MetricSet:
             Metric("token_accuracy", accuracy, convention="words with the right BIO tag, O included"),
         ),
         headline="entity_f1",
+        classes=f1_of_each,
     )
 
 

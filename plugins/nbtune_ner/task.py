@@ -20,6 +20,7 @@ from nbtune.api import (
     Head,
     Inventory,
     MetricSet,
+    Panel,
     Part,
     Problem,
     Recipe,
@@ -252,6 +253,11 @@ class Ner(Task):
 
     def to_row(self, example: Example, prediction: Any) -> dict[str, Any]:
         return {"entities": [dict(entity) for entity in prediction["entities"]]}
+
+    def panels(self) -> Sequence[Panel]:
+        from nbtune_ner.panel import document_panel
+
+        return (document_panel(),)
 
     def render(self, example: Example, prediction: Any) -> str | None:
         from nbtune_ner.rendering import render_entities

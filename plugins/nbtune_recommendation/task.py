@@ -15,6 +15,7 @@ from nbtune.api import (
     Head,
     Inventory,
     MetricSet,
+    Panel,
     Part,
     Pretrained,
     Problem,
@@ -159,6 +160,11 @@ class Recommendation(Task):
             for item in prediction.top
         ]
         return f"{escape(prediction.user)}: {' &middot; '.join(items)}"
+
+    def panels(self) -> Sequence[Panel]:
+        from nbtune_recommendation.panel import user_panel
+
+        return (user_panel(),)
 
     def actions(self) -> Mapping[str, Callable[..., Any]]:
         from nbtune_recommendation.recommending import recommend

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from IPython.core.completer import provisionalcompleter
 
+from nbtune.notebook.commands import EVALUATE, FINETUNE, PREDICT, VERBS
+
 
 @pytest.fixture
 def ready(shell: Any, runs_dir: Path) -> Any:
@@ -62,6 +64,45 @@ def test_any_number_of_runs_to_compare_is_completed(ready: Any) -> None:
     assert complete(ready, "%nbtune compare conll ti") == ["%nbtune compare conll tickets"]
     assert complete(ready, "%nbtune compare conll other ti") == ["%nbtune compare conll other tickets"]
     assert complete(ready, "%nbtune compare conll tickets --d") == ["%nbtune compare conll tickets --data"]
+
+
+def test_after_two_runs_come_the_others_and_the_options_and_none_twice(ready: Any) -> None:
+    assert complete(ready, "%nbtune compare ") == ["%nbtune compare conll", "%nbtune compare tickets"]
+    assert complete(ready, "%nbtune compare conll ") == ["%nbtune compare conll tickets"]
+    offered = complete(ready, "%nbtune compare conll other ")
+    assert set(offered) == {f"%nbtune compare conll other {each}" for each in ("tickets", "--data", "--precision")}
+
+
+def test_every_verb_and_every_option_of_every_magic_is_offered(ready: Any) -> None:
+    assert set(complete(ready, "%nbtune ")) == {f"%nbtune {verb}" for verb in VERBS}
+    for magic in ("%finetune", "%%finetune", "%evaluate", "%predict", "%%predict", "%nbtune"):
+        assert magic in complete(ready, magic[:-2])
+    for command in (FINETUNE, EVALUATE, PREDICT, *VERBS.values()):
+        given = " ".join(f"w{number}" for number in range(len(command.words)))
+        line = f"%{command.name} {given} ".replace("  ", " ")
+        offered = complete(ready, f"{line}--")
+        assert {f"{line}{option.flag}" for option in command.options} | {f"{line}--help"} == set(offered), command.name
+        for option in command.options:
+            if option.choices:
+                assert complete(ready, f"{line}{option.flag} ") == sorted(
+                    f"{line}{option.flag} {choice}" for choice in option.choices
+                )
+
+
+def test_columns_of_the_table_divide_its_scores(ready: Any) -> None:
+    ready.user_ns["test_df"] = pd.DataFrame(columns=["text", "label", "source", "two words"])
+    line = "%evaluate conll --data test_df --by "
+    assert complete(ready, f"{line}so") == [f"{line}source"]
+    assert complete(ready, f"{line}source,la") == [f"{line}source,label"]
+
+
+def test_settings_of_the_extension_are_completed(ready: Any) -> None:
+    assert complete(ready, "%config Nbt") == ["%config Nbtune"]
+    assert set(complete(ready, "%config Nbtune.")) == {
+        f"%config Nbtune.{name}" for name in ("display", "refresh", "runs_dir")
+    }
+    ready.run_line_magic("config", 'Nbtune.display = "text"')
+    assert ready.run_line_magic("config", "Nbtune.display") == "text"
 
 
 def test_verbs_models_and_settings_are_completed(ready: Any) -> None:

@@ -14,8 +14,9 @@ from nbtune.errors import DataError
 from nbtune.notebook.faults import Fault
 from nbtune.notebook.inspection import inspect
 from nbtune.notebook.overview import predictions_picture
-from nbtune.notebook.progress import TerminalDisplay, run_picture
+from nbtune.notebook.run_picture import run_picture
 from nbtune.notebook.state import RunState
+from nbtune.notebook.terminal import TerminalDisplay
 from nbtune.testing.harmless import NASTY, faults
 
 Table = Callable[[str, str], tuple[pd.DataFrame, dict[str, str]]]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nbtune.events import Ended, Event, Paused, Preparing
-from nbtune.notebook.progress import RunDisplay, TerminalDisplay, display_for
+from nbtune.notebook.progress import RunDisplay, display_for
+from nbtune.notebook.terminal import TerminalDisplay
 
 Story = Callable[..., list[Event]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from nbtune.events import Event, Prepared, Preparing, Stepped
 from nbtune.notebook.html import run_panel
-from nbtune.notebook.progress import run_picture
+from nbtune.notebook.run_picture import run_picture
 from nbtune.notebook.state import RunState
 
 Story = Callable[..., list[Event]]

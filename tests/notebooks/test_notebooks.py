@@ -16,13 +16,17 @@ from nbtune.notebook import demo
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TASKS = {"ner", "classification", "sentiment", "recommendation"}
+STORIES = {"quickstart", "trust", "plugin"}
+TRANSLATED = {"quickstart.zh-CN"}
+"""Have the code and the outputs of another one, which tests/docs/test_translations.py proves: no need to run them."""
 MACHINE = re.compile(r"""(?<![\w.:/<])(/(home|root|tmp|Users|usr|opt|var|mnt|work|private)/|[A-Z]:\\+\w)""")
 """The beginning of an absolute path, but not of a web address."""
 EVERY = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+TO_RUN = [path for path in NOTEBOOKS if path.stem not in TRANSLATED]
 
 
-def test_there_is_a_quickstart_and_a_notebook_for_each_task() -> None:
-    assert {path.stem for path in NOTEBOOKS} == TASKS | {"quickstart"}
+def test_there_is_a_notebook_for_each_story_and_each_task() -> None:
+    assert {path.stem for path in NOTEBOOKS} == TASKS | STORIES | TRANSLATED
 
 
 @EVERY
@@ -64,7 +68,7 @@ def test_what_is_committed_shows_each_run_once_as_a_picture_and_as_text(path: Pa
     _check_runs(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
 
 
-@EVERY
+@pytest.mark.parametrize("path", TO_RUN, ids=lambda path: path.stem)
 @pytest.mark.timeout(1800)
 def test_it_runs_without_network_and_can_be_run_again(path: Path, tmp_path: Path) -> None:
     notebook = demo.read(path)
@@ -76,7 +80,8 @@ def test_it_runs_without_network_and_can_be_run_again(path: Path, tmp_path: Path
         assert output.get("name") != "stderr", output
     assert "widgets" not in notebook.metadata
     # it said `overwrite = true` wherever a second Run All would meet its own runs
-    named = [cell.source for cell in _training(notebook) if "--name" in cell.source]
+    trained = [cell.source for cell in notebook.cells if cell.source.startswith("%%finetune")]
+    named = [source for source in trained if "--name" in source]
     assert all(re.search(r"^overwrite = true$", source, re.MULTILINE) for source in named)
 
 
@@ -92,7 +97,13 @@ def _check_runs(notebook: Any) -> None:
 
 
 def _training(notebook: Any) -> list[Any]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith("%%finetune")]
+    """The cells that show a run as it trains."""
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith("%%finetune"))
+    return [cell for cell in cells if "--quiet" not in _first_line(cell.source)]
+
+
+def _first_line(source: str) -> str:
+    return source.partition("\n")[0]
 
 
 def _outputs(content: Any) -> Iterator[Any]:

@@ -35,6 +35,13 @@ def test_samples_travel_with_their_plugin(wheel: zipfile.ZipFile) -> None:
         assert str(path.relative_to(ROOT / "plugins")) in names
 
 
+def test_the_notebooks_of_the_tutorial_are_in_the_wheel_and_nothing_beside_them(wheel: zipfile.ZipFile) -> None:
+    inside = {name for name in wheel.namelist() if name.startswith("nbtune/notebooks/")}
+    written = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert inside == {f"nbtune/notebooks/{path.name}" for path in written}
+    assert all(wheel.read(f"nbtune/notebooks/{path.name}") == path.read_bytes() for path in written)
+
+
 def test_the_entry_points_are_declared(wheel: zipfile.ZipFile) -> None:
     entry_points = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     declared = wheel.read(entry_points).decode()

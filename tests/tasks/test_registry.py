@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import nbtune
+from nbtune.api import Column, Task
 from nbtune.control import Control
-from nbtune.errors import SpecError
+from nbtune.errors import PluginError, SpecError
 from nbtune.tasks.registry import Failure, Registry, registry
 
 Install = Callable[..., Registry]
@@ -94,7 +98,7 @@ def test_a_task_is_listed_with_its_distribution_and_version(install: Install) ->
         (plugin("x").replace("nbtune_tasks()", "nbtune_tasks(shell)"), "Argument(s) {'shell'} are declared"),
         (plugin("x", "1 / 0"), "nbtune_tasks raised ZeroDivisionError: division by zero"),
         (plugin("x").replace("[Plain()]", "Plain()"), "nbtune_tasks raised TypeError: 'Plain' object is not iterable"),
-        (plugin("x", "Plain"), "nbtune_tasks gave the class Plain; it must give an instance, Plain()"),
+        (plugin("x", "Plain"), "nbtune_tasks gave the class Plain; it must be an instance, Plain()"),
         (plugin("x", "'ner'"), "nbtune_tasks gave a str instead of an nbtune.api.Task"),
         (plugin("x").replace('    headline = "hits"\n', ""), "the task Plain has no headline"),
         (plugin("x").replace("    def read(self, table, columns, part): ...\n", ""), "abstract method"),
@@ -179,3 +183,37 @@ def test_a_watcher_hook_that_raises_is_named_and_the_others_watch(install: Insta
     for _ in range(2):  # once a run
         assert len(found.watchers(SimpleNamespace(name="x"), Control())) == 1
     assert found.failures == [Failure("reg_sour_door", "reg_sour", "nbtune_watchers raised OSError: no server")]
+
+
+def written(name: str, summary: str = "a task of a notebook") -> Task:
+    body = {"name": name, "summary": summary, "headline": "hits", "columns": (Column("text", "text"),)}
+    methods = {each: lambda *_: None for each in ("read", "head", "metrics")}
+    made: Task = type("Written", (Task,), {**body, **methods})()
+    return made
+
+
+def test_a_task_written_in_a_notebook_is_known_to_this_process_and_replaced_by_its_next_version() -> None:
+    found = Registry([])
+    found.add(written("mine"))
+    found.add(written("mine", "another version"))
+    assert found.task("mine").summary == "another version"
+    assert (found.tasks["mine"].distribution, found.tasks["mine"].version) == ("(this session)", "")
+
+
+def test_a_task_of_a_notebook_never_takes_the_place_of_an_installed_one(install: Install) -> None:
+    found = install(reg_door=plugin("door"))
+    with pytest.raises(PluginError, match="'door' is already taken by reg_door"):
+        found.add(written("door"))
+    assert found.tasks["door"].distribution == "reg_door"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (type(written("x")), "nbtune.register was given the class Written; it must be an instance, Written()"),
+        ("a text", "nbtune.register was given a str instead of an nbtune.api.Task"),
+    ],
+)
+def test_what_is_no_task_is_not_registered(given: Any, reason: str) -> None:
+    with pytest.raises(PluginError, match=re.escape(reason)):
+        nbtune.register(given)

@@ -15,7 +15,7 @@ from nbtune.errors import TrainingError
 from nbtune.events import Adjusted, Ended, Evaluated, Event, Paused, Preparing, Resumed, Started, Stepped
 from nbtune.tasks.head import Recipe
 from nbtune.tasks.heads import SequenceHead
-from nbtune.tasks.metrics import Metric, MetricSet, mean
+from nbtune.tasks.metrics import Metric, MetricSet, Scored, mean
 from nbtune.tasks.pretrained import pretrained
 from nbtune.training.checkpoints import read_checkpoint, write_checkpoint
 from nbtune.training.devices import choose_device
@@ -41,9 +41,9 @@ def make_job(
     head = SequenceHead(pretrained(tiny_model), inventory, Recipe(max_length=32))
     queue = iter(scores or [])
 
-    def evaluate() -> Generator[Preparing, None, dict[str, float]]:
+    def evaluate() -> Generator[Preparing, None, Scored]:
         yield Preparing(stage="evaluating", done=1, total=1)
-        return {"accuracy": next(queue)}
+        return Scored({"accuracy": next(queue)}, {})
 
     torch.manual_seed(1)
     return Job(
