@@ -235,7 +235,8 @@ def _next(state: RunState, folder: str) -> Markup:
     lines = [tag("div", said, css="nbtune-soft")]
     if folder:
         lines.append(tag("div", "saved in ", tag("code", folder), css="nbtune-soft"))
-    if name:
-        commands = (f"%evaluate {name} --data DATA", f'%predict {name} "text"', f"%nbtune show {name}")
+    if name and folder:
+        commands = [] if state.ended.status == "finished" else [f"%finetune --resume {name}"]
+        commands += [f"%evaluate {name} --data DATA", f'%predict {name} "text"', f"%nbtune show {name}"]
         lines.append(tag("div", Markup(" ".join(tag("code", command) for command in commands)), css="nbtune-row"))
     return Markup("".join(lines))

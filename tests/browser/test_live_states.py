@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -38,17 +39,25 @@ def test_a_run_is_readable_while_it_trains_and_when_it_has_finished(
     expect(output).to_contain_text("95% interval")
     expect(output.get_by_role("button")).to_have_count(0)
     accessible(".jp-Cell-outputArea")
+    opened.page.mouse.move(990, 5)
     picture("finished-dark" if dark else "finished", output)
 
 
 def test_a_failed_run_says_why_and_its_controls_are_gone(
-    notebook: Callable[..., Any], tiny_model: str, picture: Callable[..., None]
+    notebook: Callable[..., Any], accessible: Callable[..., None], picture: Callable[..., None]
 ) -> None:
-    cell = f"%finetune sentiment --data sample:sentiment --name failed --model {tiny_model} epochs=50 max_length=16"
-    opened = notebook(SETUP, f"{cell} learning_rate=1e30 warmup=0.0 optimizer=adamw")
+    cell = "%finetune sentiment --data sample:sentiment --name failed epochs=20 batch_size=8 max_length=24"
+    opened = notebook(SETUP, f"{cell} evaluate_every=10")
+    opened.page.set_viewport_size({"width": 1000, "height": 1300})
     opened.run(0)
-    output = opened.run(1)
+    opened.begin(1)
+    output = opened.output(1)
+    expect(output).to_contain_text("F1 (step", timeout=SLOW)
+    shutil.rmtree(opened.lab.root / "nbtune_runs" / "failed")  # a disk that is taken away
+    opened.ended(1)
     expect(output.locator(".nbtune-badge", has_text="failed")).to_be_visible()
-    expect(output.locator("[data-mime-type*='stderr'], .jp-RenderedText").last).to_contain_text("TrainingError")
+    expect(output).to_contain_text("the folder of the run 'failed' is gone")
     expect(output.get_by_role("button")).to_have_count(0)
+    accessible(".nbtune")
+    opened.page.mouse.move(990, 5)
     picture("failed", output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import zipfile
@@ -40,6 +41,19 @@ def test_the_notebooks_of_the_tutorial_are_in_the_wheel_and_nothing_beside_them(
     written = sorted((ROOT / "notebooks").glob("*.ipynb"))
     assert inside == {f"nbtune/notebooks/{path.name}" for path in written}
     assert all(wheel.read(f"nbtune/notebooks/{path.name}") == path.read_bytes() for path in written)
+
+
+def test_the_live_chart_travels_with_its_licence(wheel: zipfile.ZipFile) -> None:
+    for path in sorted((ROOT / "nbtune" / "notebook" / "static").iterdir()):
+        assert wheel.read(f"nbtune/notebook/static/{path.name}") == path.read_bytes()
+    assert b"MIT License" in wheel.read("nbtune/notebook/static/uPlot.LICENSE")
+
+
+def test_the_files_of_uplot_are_those_that_are_noted(wheel: zipfile.ZipFile) -> None:
+    noted = wheel.read("nbtune/notebook/static/uPlot.README.md").decode()
+    for name in ("uPlot.iife.min.js", "uPlot.min.css"):
+        digest = hashlib.sha256(wheel.read(f"nbtune/notebook/static/{name}")).hexdigest()
+        assert f"| {name} | {digest} |" in noted
 
 
 def test_the_entry_points_are_declared(wheel: zipfile.ZipFile) -> None:
