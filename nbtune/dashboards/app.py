@@ -43,9 +43,9 @@ class Dashboard:
         self.extras: list[Extra] = []
         self._extras_of: Run | None = None
         self._quiet = Notice()  # of work that nobody waits for
-        self._state = picture()
+        self.state = picture()
         self.tabs = heard(widgets.Tab())
-        self.widget = column(theme(), self._state, self.desk.notice.widget, self.tabs)
+        self.widget = column(theme(), self.state, self.desk.notice.widget, self.tabs)
         self.widget.add_class(ROOT)
         self._fill_tabs()
         self.tabs.observe(lambda _: self.desk.guarded(self.desk.notice, self._visited), names="selected_index")
@@ -81,7 +81,7 @@ class Dashboard:
             else []
         )
         cut = self.runs.cut_off()
-        self._state.value = html(*words, *cut) if words or cut else ""
+        self.state.value = html(*words, *cut) if words or cut else ""
         opened = list(self.tabs.titles)[self.tabs.selected_index]
         if opened == "Runs":
             self.runs.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class Columns:
         self._task: Task | None = None
         self._tables: Tables = {}
         self._lists: dict[str, Any] = {}
-        self._guessed: dict[str, Any] = {}
+        self._said: dict[str, None] = {}  # roles whose column was chosen, in that order
         self._place = column()
         self._rows = picture()
         self._told = picture()
@@ -38,16 +39,18 @@ class Columns:
 
     @property
     def given(self) -> dict[str, str | list[str]]:
-        """The columns that the user chose otherwise than they were guessed, as in `[columns]`."""
-        chosen = {name: each.value for name, each in self._lists.items()}
+        """The columns that were chosen and not guessed, as in `[columns]`."""
+        chosen = {name: self._lists[name].value for name in self._said}
         return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in chosen.items()
-            if value != _OPEN and value != self._guessed.get(name)
+            name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items() if value != _OPEN
         }
 
+    def chosen(self, role: str) -> Any:
+        """The list for one of the task's columns."""
+        return self._lists[role]
+
     def clear(self) -> None:
-        self._tables, self._lists, self._guessed = {}, {}, {}
+        self._tables, self._lists, self._said = {}, {}, {}
         self._place.children = ()
         self._rows.value = self._told.value = ""
         self.notice.clear()
@@ -56,12 +59,7 @@ class Columns:
         """Look at data that was read. `overrides` are columns that are known, of a run that is opened."""
         self._task, self._tables = task, tables
         table = self._table()
-        try:
-            self._guessed = dict(_mapped(task, table, {}).names)
-        except DataError:  # said by the look that follows, unless the user's own choice settles it
-            self._guessed = {}
-        named = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
-        self._offer(task, table, {**self._guessed, **named})
+        self._offer(task, table, overrides)
         self._rows.value = preview(table)
         share(self._rows, wide=len(table.frame.columns) > _FEW)
         self.look()
@@ -86,28 +84,29 @@ class Columns:
             raise DataError(f"there is no training data; found: {', '.join(self._tables)}", "name a part train")
         return table
 
-    def _offer(self, task: Task, table: Table, chosen: dict[str, Any]) -> None:
+    def _offer(self, task: Task, table: Table, known: dict[str, Any]) -> None:
         names = [str(name) for name in table.frame.columns]
+        chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
         self._lists = {each.name: _list(each, names, chosen.get(each.name, _OPEN)) for each in task.columns}
-        for made in self._lists.values():
-            made.observe(self._chosen, names="value")
+        self._said = dict.fromkeys(name for name in self._lists if name in chosen)
+        for role, made in self._lists.items():
+            made.observe(functools.partial(self._chosen, role), names="value")
         words = "Which column is which: guessed from names and content; change what is wrong."
         self._place.children = (hint(words), *self._lists.values())
 
     def _fill(self, found: ColumnMap) -> None:
-        """Show what the others are taken for, which may hang on the user's choice."""
-        given = self.given
+        """Show what the others are taken for, which may hang on what was chosen."""
         self._quiet = True
         for name, made in self._lists.items():
-            if name not in given:
+            if name not in self._said:
                 value = found.names.get(name, _OPEN)
-                self._guessed[name] = value
                 made.options = _with(made.options, value)
                 made.value = value
         self._quiet = False
 
-    def _chosen(self, _: Any) -> None:
+    def _chosen(self, role: str, _: Any) -> None:
         if not self._quiet:
+            self._said[role] = None
             self._changed()
 
 

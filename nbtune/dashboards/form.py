@@ -42,8 +42,8 @@ class Form:
         self.notice = Notice()
         self.inspection = picture()
         self.start = button("Start", start, kind="primary", tooltip="train in the background")
-        self._whole = button("Inspect the whole data", self._inspect, tooltip="checks, lengths, time and memory")
-        self._again = button("Look for new variables", self._look, tooltip="data that was made since")
+        self.whole = button("Inspect the whole data", self._inspect, tooltip="checks, lengths, time and memory")
+        self.again = button("Look for new variables", self._look, tooltip="data that was made since")
         self.task.observe(lambda _: desk.guarded(self.columns.notice, self._of_task), names="value")
         self.widget = self._laid_out()
         desk.guarded(self.columns.notice, self._of_task)
@@ -85,7 +85,7 @@ class Form:
             self.task,
             self.data.widget,
             Fold("Validation and test data", column(self.validation.widget, self.test.widget)).widget,
-            row(self._again, self._whole),
+            row(self.again, self.whole),
             self.columns.widget,
             self.inspection,
             title("Model and settings"),

@@ -15,6 +15,7 @@ from nbtune.errors import DataError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from nbtune.evaluation.mistakes import Mistakes as Found
     from nbtune.running.run import Run
@@ -64,6 +65,17 @@ class Mistakes:
         self.widget = column(self.part, row(self.look), hint(words), self.notice.widget, self._shown)
         desk.on_run(self._take)
         self._take(None)
+
+    @property
+    def corrections(self) -> Path:
+        """The file that is written to.
+
+        Raises:
+            RunError: nothing has been looked at yet.
+        """
+        if self._found is None:
+            raise RunError("nothing was looked at yet", "press Look for mistakes")
+        return self._found.corrections
 
     def _take(self, run: Run | None) -> None:
         if run is not None and self._run is not None and run.folder == self._run.folder:
@@ -161,11 +173,10 @@ class Mistakes:
 
     def _train(self) -> None:
         def work() -> None:
-            found = self._found
-            if found is None or not found.corrections.exists():
+            if self._found is None or not self.corrections.exists():
                 raise RunError("there are no corrections yet", "accept a suggestion or save an answer first")
-            self._use(str(found.corrections))
-            self.saved.good(f"corrections = {found.corrections} in Set up: Start trains with them")
+            self._use(str(self.corrections))
+            self.saved.good(f"corrections = {self.corrections} in Set up: Start trains with them")
 
         self._desk.guarded(self.saved, work)
 

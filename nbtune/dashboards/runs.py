@@ -136,12 +136,6 @@ def _status(each: dict[str, Any]) -> str:
 
 def _line(each: dict[str, Any]) -> str:
     score = f"{each['headline']} {number(each['score'])}" if isinstance(each.get("headline"), str) else ""
-    known = [
-        each["name"],
-        each.get("task"),
-        _status(each),
-        score,
-        each.get("model"),
-        f"{each['created']:%Y-%m-%d %H:%M}",
-    ]
+    when = f"{each['created']:%Y-%m-%d %H:%M}"
+    known = [each["name"], _status(each), score, each.get("task"), when, each.get("model")]
     return shorten(visible(" · ".join(str(part) for part in known if isinstance(part, str) and part)), 160)

@@ -42,6 +42,11 @@ class Settings:
         for each in self._common.values():
             each.watch(changed)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The common settings that have an input here."""
+        return tuple(self._common)
+
     def of_task(self, task: Task) -> None:
         """Offer the settings of this task's own."""
         fields = type(task).Options.model_fields
@@ -74,11 +79,11 @@ class Settings:
 
     def take(self, spec: RunSpec) -> None:
         """Show the settings of a run; its name stays its own."""
-        values: Mapping[str, Any] = spec.model_dump(mode="json")
+        values: Mapping[str, Any] = spec.model_dump(mode="json", exclude_none=True)
         self.model.value = spec.model
         for name, each in self._common.items():
-            off = values[name] is None and each.default is not None
-            each.take(0 if off else values[name])  # a clipping that was switched off is written 0
+            off = name not in values and each.default is not None
+            each.take(0 if off else values.get(name))  # a clipping that was switched off is written 0
         for name, each in self._own.items():
             each.take(spec.options.get(name))
 

@@ -38,6 +38,11 @@ class Source:
         """ "" where nothing is chosen."""
         return str(self._path.value).strip() if self._list.value == FILE else str(self._list.value)
 
+    @property
+    def options(self) -> list[str]:
+        """What is offered, in words."""
+        return [str(words) for words, _ in self._list.options]
+
     def offer(self, samples: list[str]) -> None:
         """The samples of the task in place of those of another."""
         self._samples = samples
@@ -62,16 +67,21 @@ class Source:
 
     def take(self, source: str) -> bool:
         """Choose this; False if it is nothing that could be found again."""
-        values = [value for _, value in self._list.options]
-        known = source in values and source != FILE
+        known = source != FILE and source in [value for _, value in self._list.options]
         if not known and not _findable(source):
             return False
+        self._choose(source, "") if known else self.type(source)
+        return True
+
+    def type(self, name: str) -> None:
+        """Choose what is called so and is not in the list."""
+        self._choose(FILE, name)
+
+    def _choose(self, listed: str, typed: str) -> None:
         self._quiet = True
-        self._path.value = "" if known else source
-        self._list.value = source if known else FILE
+        self._path.value, self._list.value = typed, listed
         self._quiet = False
         self._chosen()
-        return True
 
     def _chosen(self, _: Any = None) -> None:
         self._path.layout.display = "" if self._list.value == FILE else "none"

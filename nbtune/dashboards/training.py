@@ -52,6 +52,7 @@ class Training:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._control: Control | None = None
+        self.state = RunState()
         self.picture = picture(html(_NOTHING))
         self.notice = Notice()
         self.pause = button("Pause", self._pause, tooltip="wait after the current step", enabled=False)
@@ -162,6 +163,7 @@ class Training:
             state.memory = held()
         drawn = final_picture(state) if state.ended is not None else run_picture(state)
         self.picture.value = drawn.html
+        self.state = state
         self.pause.description = "Resume" if state.paused else "Pause"
 
     def _forget(self) -> None:

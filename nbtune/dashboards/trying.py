@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from nbtune.dashboards.desk import Desk
@@ -50,6 +51,8 @@ class Trying:
         for role, kind, taken in columns:
             tall = kind in _TEXTS
             self.inputs[taken] = area(role, rows=4 if len(columns) == 1 else 2) if tall else entry(role)
+            if kind == "time":  # what is asked is asked now
+                self.inputs[taken].value = time.strftime("%Y-%m-%dT%H:%M:%S")
         self._place.children = tuple(self.inputs.values())
 
     def _ask(self) -> None:
@@ -81,10 +84,11 @@ class Trying:
 
     def _row(self) -> Any:
         """A text where the run reads one, else the columns of a row that were filled in."""
-        filled = {name: place.value for name, place in self.inputs.items() if place.value.strip()}
+        typed = {name: place.value for name, place in self.inputs.items()}
+        filled = {name: value for name, value in typed.items() if value.strip()}
         if not filled:
             raise DataError("there is nothing to predict", "type a text")
-        return next(iter(filled.values())) if len(self.inputs) == 1 else filled
+        return next(iter(filled.values())) if len(typed) == 1 else filled
 
 
 def _columns(run: Run) -> list[tuple[str, str, str]]:
@@ -96,6 +100,6 @@ def _columns(run: Run) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for each in registry().task(run.task).columns:
         name = taken.get(each.name)
-        if not each.target and isinstance(name, str) and (each.required or each.kind != "time"):
+        if not each.target and isinstance(name, str):
             found.append((each.name, each.kind, name))
     return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from nbtune.data import duplicates
 from nbtune.data.findings import finding_on, rows_in_words, s
 from nbtune.data.groups import Groupings, across_parts
+from nbtune.data.near import Sketches
 from nbtune.data.packing import PackedExamples, pack
-from nbtune.data.wording import look_at_texts
+from nbtune.data.wording import Wording
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
 from nbtune.values import Example, Finding, Inventory, Part
@@ -66,15 +67,20 @@ def refuse(findings: Iterable[Finding]) -> None:
 
 def _slow(task: Task, parts: Mapping[Part, PackedExamples], thorough: bool) -> Iterator[Finding]:
     size = sum(len(examples) for examples in parts.values())
-    left_out = []
-    if thorough or size <= QUICK_TEXTS:
-        for part, examples in parts.items():
-            yield from look_at_texts(task, part, examples)
-    else:
-        left_out.append("the wording of the texts")
-    if thorough or size <= QUICK:
-        yield from duplicates.almost(task, parts)
-    elif duplicates.by_text(task):
+    word_by_word, near = thorough or size <= QUICK_TEXTS, thorough or size <= QUICK
+    sketches: dict[Part, Sketches] = {}
+    for part, examples in parts.items():
+        wording = Wording(task, part)
+        looked_at = wording.over(examples) if word_by_word else iter(examples)
+        if near and duplicates.by_text(task):
+            sketches[part] = duplicates.sketched(task, looked_at)  # both at once: reading them all takes time
+        elif word_by_word:
+            deque(looked_at, maxlen=0)
+        yield from wording.findings()
+    if sketches:
+        yield from duplicates.almost(task, parts, sketches)
+    left_out = [] if word_by_word else ["the wording of the texts"]
+    if not near and duplicates.by_text(task):
         left_out.append("near duplicates")
     if left_out:
         looked = f"not looked at, because {size:,} examples take a while: {' and '.join(left_out)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from nbtune.data.packing import PackedExamples
 from nbtune.data.survey import identities
 from nbtune.data.wording import texts_of
 from nbtune.tasks.task import Task
-from nbtune.values import Finding, Part
+from nbtune.values import Example, Finding, Part
 
 _SERIOUS = 0.01
 """The share of a part that must be known from another for the score to be in doubt."""
@@ -61,11 +61,15 @@ def repeated(task: Task, train: PackedExamples) -> tuple[_Numbers, _Numbers]:
     return np.array(again, dtype=np.int64), several[np.isin(number[several], contrary)]
 
 
-def almost(task: Task, parts: Mapping[Part, PackedExamples]) -> Iterator[Finding]:
+def sketched(task: Task, examples: Iterable[Example]) -> near.Sketches:
+    """What `almost` must know of the texts of some examples, which are looked at once."""
+    return near.sketch(_texts(task, examples))
+
+
+def almost(
+    task: Task, parts: Mapping[Part, PackedExamples], sketches: Mapping[Part, near.Sketches]
+) -> Iterator[Finding]:
     """Examples that are almost, and not exactly, the same as an earlier one or as one of another part."""
-    if not by_text(task):
-        return
-    sketches = {part: near.sketch(_texts(task, examples)) for part, examples in parts.items()}
     earlier: list[Part] = []
     for part, examples in parts.items():
         for other in earlier:
@@ -162,7 +166,7 @@ def _repeats(task: Task, train: PackedExamples) -> Iterator[Finding]:
         )
 
 
-def _texts(task: Task, examples: PackedExamples) -> Iterator[str]:
+def _texts(task: Task, examples: Iterable[Example]) -> Iterator[str]:
     read = texts_of(task)
     return ("\n".join(read(example)) for example in examples)
 

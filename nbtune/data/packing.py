@@ -46,7 +46,9 @@ class PackedExamples(Sequence[Example]):
         self._ends = ends
         self.rows = rows
         self.groups = groups
-        self.identities: NDArray[np.uint64] | None = None  # found once by `survey`, taken along by `take`
+        self.identities: NDArray[np.uint64] | None = (
+            None  # found as they are read or by `survey`, taken along by `take`
+        )
         self._kept: list[Example] | None = None
 
     def __len__(self) -> int:
@@ -73,7 +75,9 @@ class PackedExamples(Sequence[Example]):
 
     def tied(self, groups: NDArray[np.object_]) -> PackedExamples:
         """The same examples in these groups, None being none."""
-        return PackedExamples(self._lines, self._starts, self._ends, self.rows, groups)
+        tied = PackedExamples(self._lines, self._starts, self._ends, self.rows, groups)
+        tied.identities = self.identities
+        return tied
 
     def take(self, positions: NDArray[Any]) -> PackedExamples:
         """The examples at `positions`, which share the memory of these."""

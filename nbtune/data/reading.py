@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import numpy as np
+
 from nbtune.data.packing import PackedExamples, pack
+from nbtune.data.survey import identity
 from nbtune.data.tables import Table
 from nbtune.errors import DataError
 from nbtune.tasks.task import Task
@@ -25,15 +29,20 @@ def read_examples(
         DataError: rows cannot be used, and `bad_rows` is "error" or no others remain.
     """
     problems: list[Problem] = []
+    identities = array("Q")
 
     def usable() -> Iterator[Example]:
         for found in task.read(table.frame, columns, part):
             if isinstance(found, Problem):
                 problems.append(found)
             else:
+                if part != "predict":  # looking for duplicates would read them all once more
+                    identities.append(identity(task, found))
                 yield found
 
     examples = pack(usable())
+    if part != "predict":
+        examples.identities = np.array(identities, dtype=np.uint64)
     if not problems:
         return examples, table.findings
     message = describe_problems(table, columns, problems)

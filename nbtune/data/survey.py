@@ -28,20 +28,23 @@ class Survey:
 
 def survey(task: Task, examples: PackedExamples) -> Survey:
     """Look at every example once."""
-    identities, strata, owners, labels = array("Q"), array("q"), array("q"), array("q")
+    known = examples.identities
+    found, strata, owners, labels = array("Q"), array("q"), array("q"), array("q")
     stratum_numbers: dict[str, int] = {}
     label_numbers: dict[str, int] = {}
     for position, example in enumerate(examples):
-        identities.append(_identity(task, example))
+        if known is None:
+            found.append(identity(task, example))
         strata.append(stratum_numbers.setdefault(task.stratum(example), len(stratum_numbers)))
         for label in set(task.labels_of(example)):
             owners.append(position)
             labels.append(label_numbers.setdefault(label, len(label_numbers)))
-    examples.identities = np.array(identities, dtype=np.uint64)
+    if known is None:
+        known = examples.identities = np.array(found, dtype=np.uint64)
     rank = np.empty(len(stratum_numbers), dtype=np.int64)
     rank[[stratum_numbers[name] for name in sorted(stratum_numbers)]] = np.arange(len(rank))
     return Survey(
-        examples.identities,
+        known,
         rank[np.array(strata, dtype=np.int64)],
         np.array(owners, dtype=np.int64),
         np.array(labels, dtype=np.int64),
@@ -51,12 +54,12 @@ def survey(task: Task, examples: PackedExamples) -> Survey:
 def identities(task: Task, examples: PackedExamples) -> NDArray[np.uint64]:
     """A number each, equal for duplicates, shape [examples]."""
     if examples.identities is None:
-        found = array("Q", (_identity(task, example) for example in examples))
+        found = array("Q", (identity(task, example) for example in examples))
         examples.identities = np.array(found, dtype=np.uint64)
     return examples.identities
 
 
-def _identity(task: Task, example: Example) -> int:
-    """64 bits of the identity: among a million examples two different ones meet once in 40 million data sets."""
+def identity(task: Task, example: Example) -> int:
+    """64 bits, the same for duplicates: of a million different examples two share them once in 40 million data sets."""
     text = task.identity(example).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")

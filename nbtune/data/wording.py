@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -73,26 +73,36 @@ def texts_of(task: Task) -> Callable[[Example], list[str]]:
     ]
 
 
-def look_at_texts(task: Task, part: Part, examples: Sequence[Example]) -> Iterator[Finding]:
-    """What is odd about the texts of a part; each kind once, with its rows."""
-    read = texts_of(task)
-    found: dict[str, list[int]] = {kind: [] for kind in _KINDS}
-    scripts: list[str] = []
-    rows: list[int] = []
-    for example in examples:
-        texts = read(example)
-        if not texts:
-            continue
-        for kind in {kind for text in texts for kind in _kinds(text)}:
-            found[kind].append(example.row)
-        rows.append(example.row)
-        scripts.append(_script(max(texts, key=len)))
-    for kind, (severity, words, remedy, fix) in _KINDS.items():
-        if found[kind]:
-            texts_ = f"{len(found[kind]):,} {called(part)} text{s(len(found[kind]))}"
-            message = f"{texts_} {words[len(found[kind]) > 1]} ({rows_in_words(found[kind])})"
-            yield finding_on(severity, message, remedy, found[kind], fix if fix in task.fixes else "")
-    yield from _odd_scripts(part, scripts, rows)
+class Wording:
+    """What is odd about the texts of a part: `over` looks at its examples as they pass by, `findings` then tells each
+    kind once, with its rows."""
+
+    def __init__(self, task: Task, part: Part) -> None:
+        self._task, self._part = task, part
+        self._found: dict[str, list[int]] = {kind: [] for kind in _KINDS}
+        self._scripts: list[str] = []
+        self._rows: list[int] = []
+
+    def over(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """The same examples, looked at."""
+        read = texts_of(self._task)
+        for example in examples:
+            texts = read(example)
+            if texts:
+                for kind in {kind for text in texts for kind in _kinds(text)}:
+                    self._found[kind].append(example.row)
+                self._rows.append(example.row)
+                self._scripts.append(_script(max(texts, key=len)))
+            yield example
+
+    def findings(self) -> Iterator[Finding]:
+        for kind, (severity, words, remedy, fix) in _KINDS.items():
+            rows = self._found[kind]
+            if rows:
+                texts = f"{len(rows):,} {called(self._part)} text{s(len(rows))}"
+                message = f"{texts} {words[len(rows) > 1]} ({rows_in_words(rows)})"
+                yield finding_on(severity, message, remedy, rows, fix if fix in self._task.fixes else "")
+        yield from _odd_scripts(self._part, self._scripts, self._rows)
 
 
 def _kinds(text: str) -> Iterator[str]:

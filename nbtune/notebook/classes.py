@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nbtune.drawing import Markup, fold, table, tag
+from nbtune.drawing import Markup, fold, shorten, table, tag
 from nbtune.notebook.state import RunState
 
 _SHOWN = 8
@@ -20,7 +20,7 @@ def per_class(state: RunState) -> Markup:
     before = next((each for each in reversed(state.evaluations) if each.classes and each is not newest), None)
     trained = state.prepared.labels if state.prepared is not None else {}
     rows = [
-        (label, value, None if before is None else before.classes.get(label), trained.get(label))
+        (shorten(label, 60), value, None if before is None else before.classes.get(label), trained.get(label))
         for label, value in sorted(newest.classes.items(), key=lambda item: _rank(item[1]))
     ]
     columns = ("class", f"F1 (step {newest.step:,})", "before", "in training")

@@ -65,7 +65,7 @@ def data_details(prepared: Prepared) -> Markup:
     columns = [(name, column, prepared.reasons.get(name, "")) for name, column in prepared.columns.items()]
     parts = [(part, count) for part, count in prepared.parts.items()]
     labels = sorted(prepared.labels.items(), key=lambda item: -item[1])
-    shown = labels[:40]
+    shown = [(shorten(label, 100), count) for label, count in labels[:40]]
     more = (
         tag("p", f"and {len(labels) - len(shown)} more labels", css="nbtune-soft") if len(labels) > len(shown) else ""
     )

@@ -9,6 +9,7 @@ from nbtune.notebook.state import RunState
 def run_markdown(state: RunState, *, folder: str = "") -> str:
     """A heading, where it stands, and the newest scores."""
     lines = [f"**{_code(_name(state))}** {state.status}", "", _code(run_line(state))]
+    lines += ["", _code(state.whereabouts)] if state.whereabouts and state.ended is None else []
     if state.evaluations:
         newest = state.evaluations[-1]
         lines += ["", markdown_table(("on validation", f"step {newest.step}"), newest.metrics.items())]
@@ -19,6 +20,7 @@ def run_markdown(state: RunState, *, folder: str = "") -> str:
 def run_text(state: RunState, *, folder: str = "") -> str:
     """A few lines for a terminal, or for a reader without a picture."""
     lines = [run_line(state)]
+    lines += [f"  {state.whereabouts}"] if state.whereabouts and state.ended is None else []
     if state.prepared is not None:
         taken = ", ".join(f"{name} <- {shorten(column, 40)}" for name, column in state.prepared.columns.items())
         sizes = ", ".join(f"{part} {count:,}" for part, count in state.prepared.parts.items())

@@ -157,7 +157,27 @@ def remarks(folder: RunFolder) -> tuple[str, ...]:
     """What is done to data that is scored, beyond reading it."""
     if "normalise_text" not in folder.spec().fix:
         return ()
-    return ("texts were normalised as in training (fix = ['normalise_text']); no row was dropped or relabelled",)
+    return ("texts were normalised as in training (fix = ['normalise_text']); no row was dropped",)
+
+
+def corrected(task: Task, examples: Sequence[Example], file: str) -> tuple[Sequence[Example], tuple[str, ...]]:
+    """Examples of new data with the answers that a file of corrections has for them, and a note where that changed any.
+    Without a file they are as they were.
+
+    Raises:
+        DataError: a line of the file is no entry.
+    """
+    from nbtune.data.correcting import apply
+
+    path = Path(file).expanduser()
+    if not file:
+        return examples, ()
+    if not path.is_file():
+        return examples, (f"the run's corrections ({file}) are not there: answers are those of the data",)
+    found = apply(task, {"test": examples}, path)
+    rows = found.facts["rows"]
+    words = f"the answers of {rows:,} row{'' if rows == 1 else 's'} are those of {path.name}, the run's corrections"
+    return found.parts["test"], (words,) if rows else ()
 
 
 def described(data: Any) -> str:

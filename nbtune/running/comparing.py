@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nbtune.running.model import Progress
 
 
+_UNCORRECTED = "the runs have different files of corrections: answers are those of the data"
+
+
 def compare(
     runs: Sequence[str | Path | Run],
     *,
@@ -54,10 +57,14 @@ def compare(
     examples: Sequence[Example] = ()
     where = ""
     contenders: list[Contender] = []
-    notes: list[str] = []
+    files = {run.spec.corrections for run in opened}
+    shared = next(iter(files)) if len(files) == 1 else ""
+    notes = [_UNCORRECTED] if data is not None and len(files) > 1 else []
     for place, run in enumerate(opened):
         told = None if progress is None else _among(progress, place, len(opened))
-        found = run.answers(data, columns=columns, namespace=namespace, precision=precision, progress=told)
+        found = run.answers(
+            data, columns=columns, namespace=namespace, precision=precision, progress=told, corrections=shared
+        )
         if not contenders:
             examples, where = found.examples, found.where
         elif [example.target for example in found.examples] != [example.target for example in examples]:

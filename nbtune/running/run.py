@@ -183,9 +183,10 @@ class Run(Labelling, Trusting):
         """Score the model on `data`; by default on the run's test part, or else its validation part.
 
         The scores are also given apart for each value of the columns named in `by`; with `seeds`, their mean and spread
-        over all runs of the family, which differ in their seed alone. `precision` is that of the run if
-        not given; "int8" is faster on a CPU and costs a little of the score. `progress` is called with the number of
-        rows answered and the number of all, as they are answered.
+        over all runs of the family, which differ in their seed alone. The run's corrections hold for rows of `data`
+        too, which a note says. `precision` is that of the run if not given; "int8" is faster on a CPU and costs a
+        little of the score. `progress` is called with the number of rows answered and the number of all, as they are
+        answered.
 
         >>> report = run.evaluate(test_df, by="shop")
         >>> report.metrics["macro_f1"].low <= report.metrics["macro_f1"].value
@@ -209,6 +210,7 @@ class Run(Labelling, Trusting):
             namespace=namespace,
             precision=precision,
             progress=progress,
+            corrections=self.spec.corrections,
         )
         return report(self, data, named, seeds, ask, namespace or {})
 
@@ -221,8 +223,10 @@ class Run(Labelling, Trusting):
         namespace: Mapping[str, Any] | None = None,
         precision: str | None = None,
         progress: Progress | None = None,
+        corrections: str = "",
     ) -> asked.Answered:
         """Examples with gold answers and what the model says to them, for whoever counts; as for `evaluate`.
+        `corrections` is a file of corrected answers that holds for `data`.
 
         >>> answered = run.answers(test_df)
         >>> len(answered.predictions) == len(test_df)
@@ -240,8 +244,8 @@ class Run(Labelling, Trusting):
             examples = asked.read(
                 self._folder, model, data, part, columns=columns, bad_rows=bad_rows, namespace=namespace
             )
-            where = asked.described(data)
-            notes = asked.remarks(self._folder)
+            examples, notes = asked.corrected(model.task, examples, corrections)
+            where, notes = asked.described(data), (*asked.remarks(self._folder), *notes)
         arranged = model.task.arrange(examples, model.inventory, part)
         predictions = list(model.predict(arranged, progress))
         return asked.Answered(model, examples, arranged, predictions, where, notes)

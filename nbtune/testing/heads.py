@@ -14,7 +14,7 @@ import torch
 from nbtune.data.encoding import TOKENS, FeatureSet
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import pretrained
-from nbtune.testing import explaining
+from nbtune.testing import explaining, judging
 from nbtune.testing.tiny import save_tiny_model
 from nbtune.testing.walk import Walk, alike, not_plain
 from nbtune.training import adapters
@@ -48,6 +48,7 @@ def check(walk: Walk) -> Iterator[str]:
     yield from _long_texts(walk)
     yield from _state(walk)
     yield from explaining.check(walk)
+    yield from judging.check(walk)
 
 
 def _parts(head: Any) -> Iterator[str]:

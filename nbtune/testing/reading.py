@@ -13,6 +13,7 @@ from nbtune.data.scoring import read_for_scoring
 from nbtune.data.sources import open_source
 from nbtune.data.tables import Table
 from nbtune.tasks.task import Task
+from nbtune.testing import correcting
 from nbtune.testing.walk import Walk, alike, not_plain, raised
 from nbtune.values import ColumnMap, Example, Finding, Inventory, Part, Problem
 
@@ -35,6 +36,7 @@ def check(walk: Walk) -> Iterator[str]:
     walk.prepared = prepare(task, data=walk.rows, columns=walk.overrides, validation_fraction=0.25)
     yield from _knowledge(walk)
     yield from _arranged(walk)
+    yield from correcting.check(walk)
 
 
 def _rows(task: Task, frame: pd.DataFrame, columns: ColumnMap) -> Iterator[str]:

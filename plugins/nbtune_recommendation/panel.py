@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _OFFERED = 500
 """Users in the list; others may be typed."""
-_HISTORY = 20
+_HISTORY = 10
 
 
 def user_panel() -> Panel:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from nbtune.data import packing
+from nbtune.data.packing import PackedExamples
 from nbtune.data.prepare import prepare
 from nbtune.data.scoring import read_for_scoring
+from nbtune.data.survey import identity
 from nbtune.errors import DataError, SpecError
 from nbtune.tasks.registry import registry
 from nbtune.tasks.task import Task
@@ -109,6 +112,40 @@ def test_examples_are_arranged_once_but_kept_raw_too(toy_class: type[Task]) -> N
         {"train": 10, "validation": 4},
         {"train": 20, "validation": 4},
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"validation_fraction": 0.2},
+        {"bad_rows": "drop"},
+        {"bad_rows": "drop", "fix": ["normalise_text", "drop_duplicates"]},
+        {"validation_fraction": 0.2, "group": "part"},
+    ],
+)
+def test_duplicates_are_told_as_rows_are_read_and_by_what_is_left_of_them(toy: Task, settings: dict[str, Any]) -> None:
+    table = pd.concat([frame(30), frame(2), frame(1, start=50).assign(review="schÃ¶n")], ignore_index=True)
+    table["part"] = [f"p{row % 11}" for row in range(len(table))]
+    if "bad_rows" in settings:
+        table.loc[7, "review"] = None
+        settings = {**settings, "validation": frame(9, start=40)}
+    for examples in prepare(toy, data=table, **settings).raw.values():
+        assert examples.identities is not None
+        assert examples.identities.tolist() == [identity(toy, example) for example in examples]
+
+
+def test_many_examples_are_unpacked_no_more_often_than_need_be(toy: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    unpacked = PackedExamples._unpacked
+
+    def counted(self: PackedExamples) -> Iterator[Example]:
+        passes.append(len(self))
+        return unpacked(self)
+
+    monkeypatch.setattr(packing, "_FEW_BYTES", 0)
+    monkeypatch.setattr(PackedExamples, "_unpacked", counted)
+    prepare(toy, data=frame(60), validation=frame(20, start=100), thorough=True)
+    assert passes.count(60) == 2  # the inventory; wording and near duplicates at once
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.0, 0.0), (0.5, 0.5), (1.0, 0.0), (-0.1, 0.0), (0.1, -0.2)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbtune.data.wording import garbled, look_at_texts, normalised
+from nbtune.data.wording import Wording, garbled, normalised
 from nbtune.tasks.task import Task
 from nbtune.values import Example
 
@@ -13,7 +13,9 @@ PLAIN = [f"an ordinary sentence, number {number}" for number in range(40)]
 
 def looked(task: Task, *texts: str) -> dict[str, tuple[int, ...]]:
     examples = [Example({"text": text}, "a", row=row) for row, text in enumerate([*PLAIN, *texts])]
-    return {finding.message: finding.rows for finding in look_at_texts(task, "train", examples)}
+    wording = Wording(task, "train")
+    assert list(wording.over(examples)) == examples
+    return {finding.message: finding.rows for finding in wording.findings()}
 
 
 @pytest.mark.parametrize(

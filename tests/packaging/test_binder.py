@@ -57,6 +57,10 @@ def pinned(name: str) -> list[str]:
     return (BINDER / name).read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.skipif(
+    f"python-{sys.version_info[0]}.{sys.version_info[1]}" != (BINDER / "runtime.txt").read_text().strip(),
+    reason="another Python needs other packages",
+)
 def test_the_versions_are_those_of_the_lock_for_all_that_is_needed_and_nothing_else(on_path: None) -> None:
     import pins
 

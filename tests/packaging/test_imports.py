@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -53,3 +54,21 @@ def test_public_names_are_all_there() -> None:
 
 def test_the_function_that_lists_runs_is_not_hidden_by_a_module() -> None:
     assert loaded_after("import nbtune, nbtune.running.run\nassert callable(nbtune.runs)\nnbtune.runs()") >= {"pandas"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "10000"),
+        ({"GOMP_SPINCOUNT": "500"}, "500"),
+        ({"OMP_WAIT_POLICY": "active"}, "None"),
+        ({"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "7"}, "7"),
+    ],
+)
+def test_threads_spin_shortly_unless_the_user_says_how_they_wait(given: dict[str, str], expected: str) -> None:
+    own = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    code = "import nbtune, os; print(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**own, **given}
+    )
+    assert done.stdout.strip() == expected

@@ -155,3 +155,14 @@ def test_tables_show_types_mistakes_and_repairs() -> None:
         "made up": 1,
     }
     assert repaired[["found", "right"]].to_numpy().tolist() == [[4, 1], [2, 1]]
+
+
+def test_f1_of_each_type_equals_seqevals() -> None:
+    gold = [["B-PER", "O", "B-LOC"], ["B-PER", "I-PER", "O"], ["B-LOC", "O", "O"]]
+    given = [["B-PER", "O", "B-ORG"], ["B-PER", "O", "O"], ["B-LOC", "O", "O"]]
+    scored = entity_metrics(("LOC", "MISC", "ORG", "PER")).scored(
+        list(map(example, gold)), list(map(prediction, given))
+    )
+    expected = f1_score(gold, given, average=None, mode="strict", scheme=IOB2, zero_division=0)
+    assert [scored.classes[kind] for kind in TYPES] == pytest.approx(expected)
+    assert np.isnan(scored.classes["MISC"])

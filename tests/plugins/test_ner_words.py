@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from nbtune_ner.words import find_words, join_words, touched, trim
 
@@ -39,6 +41,27 @@ def test_tokens_are_joined_with_spaces_except_between_characters_of_scripts_with
     text, words = join_words(["北", "京", "，", "iPhone", "is", "here"])
     assert text == "北京， iPhone is here"
     assert [text[start:end] for start, end in words] == ["北", "京", "，", "iPhone", "is", "here"]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ["a", "plain", "row", "."],
+        ["un", "été", "—", "là"],
+        ["東", "京", "is", "big", "。", "東"],
+        ["", "a", "", "", "b"],
+        ["日", "", "本"],
+        [],
+    ],
+)
+def test_every_token_lies_where_it_is_said_to_lie(tokens: list[str]) -> None:
+    text, words = join_words(tokens)
+    assert [text[start:end] for start, end in words] == tokens
+    gaps = [text[end:start] for (_, end), (start, _) in itertools.pairwise(words)]
+    assert set(gaps) <= {"", " "}
+    for (one, other), gap in zip(itertools.pairwise(tokens), gaps, strict=True):
+        wide = bool(one and other) and all(ord(each) >= 0x3000 for each in (one[-1], other[0]))
+        assert gap == ("" if wide or not one else " ")
 
 
 @pytest.mark.parametrize(

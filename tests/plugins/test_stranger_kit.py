@@ -13,6 +13,7 @@ from pydantic import Field
 
 from nbtune.api import (
     Baseline,
+    Claim,
     Column,
     Example,
     Head,
@@ -173,6 +174,39 @@ def test_a_wrong_reader_is_named(case: str, tiny_model: str) -> None:
     assert said in refusal(reading(change), tiny_model)
 
 
+def _other(example: Example) -> str:
+    return "tell" if example.target == "ask" else "ask"
+
+
+CORRECTED: dict[str, tuple[dict[str, Any], str]] = {
+    "an answer that is no JSON": ({"answer": lambda _, example: {example.target}}, "answer is a set"),
+    "an answer that does not come back": (
+        {"answer": lambda _, example: _other(example)},
+        "corrected with its own answer 'tell', row",
+    ),
+    "an answer that is refused": ({"answer": lambda *_: ""}, "corrected refuses '', which is the answer of row"),
+    "another text": (
+        {"corrected": lambda _, example, answer: Example({"text": "b"}, answer, example.row)},
+        "corrected changes more than the target",
+    ),
+    "anything for an answer": (
+        {"corrected": lambda _, example, answer: dataclasses.replace(example, target=answer)},
+        "corrected takes {'no': 'answer'} for an answer: raise ValueError",
+    ),
+    "an answer that is raised over": (
+        {"corrected": lambda _, example, answer: dataclasses.replace(example, target=answer.strip())},
+        "AttributeError",
+    ),
+    "words that are none": ({"answer_in_words": lambda *_: 3}, "answer_in_words must give a text"),
+}
+
+
+@pytest.mark.parametrize("case", CORRECTED)
+def test_answers_that_cannot_be_corrected_are_named(case: str, tiny_model: str) -> None:
+    members, said = CORRECTED[case]
+    assert said in refusal(variant(**members), tiny_model)
+
+
 def test_an_empty_cell_must_become_a_problem(tiny_model: str) -> None:
     def careless(self: Mood, table: Any, columns: Any, part: str) -> Iterator[Example]:
         for row, text in enumerate(table[columns.one("text")].tolist()):
@@ -261,6 +295,28 @@ def _beyond(self: Any, example: Any, prediction: Any, target: Any) -> Any:
     return _explained(places=[[("text", 0, 10_000)] * tokens])(self, example, prediction, target)
 
 
+def _judged(**changes: Any) -> Callable[..., Any]:
+    """What SequenceHead thinks of a row, changed."""
+
+    def judge(self: Any, example: Any, outputs: Any) -> Any:
+        from nbtune.api import SequenceHead
+
+        found = SequenceHead.judge(self, example, outputs)
+        assert found is not None
+        return dataclasses.replace(found, **changes)
+
+    return judge
+
+
+def _half_judged(self: Any, example: Any, outputs: Any) -> Any:
+    return _judged()(self, example, outputs) if example.row % 2 else None
+
+
+def _swayed(self: Any, example: Any, outputs: Any) -> Any:
+    shares = [[0.5, 0.5]] if example.target is None else [[0.9, 0.1]]
+    return _judged(probabilities=np.array(shares))(self, example, outputs)
+
+
 HEADS: dict[str, tuple[dict[str, Any], str]] = {
     "decode looks at the target": ({"decode": _peeks}, "decode must not look at example.target"),
     "decode keeps a memory": ({"decode": _remembers}, "predictions differ between one by one and all at once"),
@@ -279,6 +335,17 @@ HEADS: dict[str, tuple[dict[str, Any], str]] = {
         "the score of explained has no gradient",
     ),
     "a score of all": ({"explained": _explained(score=lambda batch: _numb_score(batch).sum())}, "of shape ()"),
+    "a judgement of some": ({"judge": _half_judged}, "give an nbtune.api.Judgement, or None for every example"),
+    "odds for probabilities": ({"judge": _judged(probabilities=np.ones((1, 2)))}, "do not sum to 1"),
+    "probabilities of nobody": ({"judge": _judged(probabilities=np.ones(2))}, "the shape (2,)"),
+    "a label beyond the labels": ({"judge": _judged(given=np.array([2]))}, "the position of its gold label"),
+    "a claim about nothing": (
+        {"judge": _judged(claims=(Claim(0, 3, "ask", "tell", 0.5),))},
+        "rests on the units 0 to 3, of 1",
+    ),
+    "a claim too sure": ({"judge": _judged(claims=(Claim(0, 1, "ask", "tell", 70.0),))}, "the confidence 70.0"),
+    "a judgement that peeks": ({"judge": _swayed}, "the probabilities of judge change when the target is taken away"),
+    "gold from nowhere": ({"judge": _judged(given=np.array([0]))}, "gold labels to an example without a target"),
     "a state that is no JSON": ({"state": lambda _: {"cut": np.float32(0.5)}}, "state['cut'] is a float32"),
 }
 

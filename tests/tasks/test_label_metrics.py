@@ -179,3 +179,16 @@ def test_confusions_of_many_labels_are_listed_worst_first() -> None:
     table = tables["most frequent confusions"]
     assert table.iloc[0].tolist() == ["intent 01", "intent 00", 2, pytest.approx(2 / 3)]
     assert table.iloc[1].tolist() == ["intent 00", "intent 01", 1, 0.5]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_f1_of_each_label_equals_scikit_learns_alone_and_joined(several: bool) -> None:
+    examples, predictions = random_sets(3) if several else random_rows(3)
+    gold, given, _ = flags(examples, predictions)
+    expected = dict(zip(LABELS, peer.f1_score(gold, given, average=None, zero_division=np.nan), strict=True))
+    own = label_metrics(LABELS, multi=several)
+    assert own.scored(examples, predictions).classes == pytest.approx(expected, nan_ok=True)
+    if not several:
+        both = joined("macro_f1", ordinal_metrics(LABELS), own)
+        assert both.scored(examples, predictions).classes == pytest.approx(expected, nan_ok=True)
+        assert ordinal_metrics(LABELS).scored(examples, predictions).classes == {}

@@ -58,8 +58,8 @@ function options(element) {
     axes: [axis("step"), axis("training loss")],
     series: [
       { label: "step" },
-      { label: "each step", stroke: () => colour(element, "--jp-brand-color1", "#2f7fd1") + "66", width: 1, points: { show: false }, value: exact },
-      { label: "running mean", stroke: () => colour(element, "--jp-brand-color1", "#2f7fd1"), width: 2, points: { show: false }, value: exact },
+      { label: "each step", stroke: () => colour(element, "--jp-brand-color1", "#2f7fd1") + "88", width: 1, points: { show: false }, value: exact },
+      { label: "running mean", stroke: () => colour(element, "--jp-warn-color1", "#d9730d"), width: 2, points: { show: false }, value: exact },
     ],
   };
 }
