@@ -116,7 +116,9 @@ def _header(state: RunState) -> Markup:
         pairs.append(("examples", ", ".join(f"{count:,} {part}" for part, count in prepared.parts.items())))
     title = Markup(f'<span class="nbtune-title">{escape(shorten(name, 60))}</span>')
     return tag(
-        "div", tag("div", title, badge(state.status, _TONES.get(state.status, "plain")), css="nbtune-row"), facts(pairs)
+        "div",
+        tag("div", title, " ", badge(state.status, _TONES.get(state.status, "plain")), css="nbtune-row"),
+        facts(pairs),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +85,22 @@ def _copy(source: Path, target: Path) -> Copy:
     try:
         with open(target, "xb") as file:
             file.write(content)
+        _trust(content)
     except FileExistsError:
         fate = "there already" if target.read_bytes() == content else "kept"
     return Copy(target, _title(content), fate)
+
+
+def _trust(content: bytes) -> None:
+    """As `jupyter trust`: from outputs that were made on another machine Jupyter strips styles and curves. These came
+    with nbtune, whose code runs here anyway; a copy with any change is another notebook to Jupyter."""
+    try:
+        import nbformat
+        from nbformat.sign import NotebookNotary
+    except ImportError:  # no Jupyter here to ask for it
+        return
+    with contextlib.suppress(OSError, sqlite3.Error):  # a home that cannot be written: then without
+        NotebookNotary().sign(nbformat.reads(content.decode(), as_version=4))  # type: ignore[no-untyped-call]
 
 
 def _title(content: bytes) -> str:

@@ -113,6 +113,7 @@ def test_help_names_every_option_and_shows_examples() -> None:
         "pause",
         "resume",
         "stop",
+        "dashboard",
         "tutorial",
         "doctor",
         "why",

@@ -8,11 +8,30 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from nbtune.errors import SpecError
 from nbtune.notebook import tutorial
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def signatures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps what Jupyter is told to trust out of the user's own store."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path_factory.mktemp("jupyter")))
+
+
+def trusted(path: Path) -> bool:
+    return bool(NotebookNotary().check_signature(nbformat.read(path, as_version=4)))  # type: ignore[no-untyped-call]
+
+
+def test_jupyter_trusts_what_was_copied_and_nothing_that_was_changed(tmp_path: Path) -> None:
+    path = tutorial.copy(tmp_path)[0].path
+    assert trusted(path)
+    path.write_text(path.read_text(encoding="utf-8").replace("%load_ext nbtune", "1 + 1"), encoding="utf-8")
+    tutorial.copy(tmp_path)
+    assert not trusted(path)
 
 
 def fates(copies: list[tutorial.Copy]) -> set[str]:
