@@ -25,6 +25,8 @@ def dashboard(namespace: Mapping[str, Any] | None = None) -> Dashboard:
     """Choose task, data and settings by mouse or keys, train, watch, and use what was trained.
 
     A cell that ends with it shows it. `namespace` holds the variables it offers as data; by default, the notebook's.
+
+    >>> board = nbtune.dashboard({"reviews": reviews_df})
     """
     from nbtune.dashboards import open_dashboard
 

@@ -31,7 +31,9 @@ SETTINGS = {"epochs": 1, "batch_size": 8, "max_length": 16, "validation_fraction
 def classes() -> dict[str, type]:
     """Every public class of nbtune by its name."""
     found: dict[str, type] = {}
-    for module in pkgutil.walk_packages(nbtune.__path__, "nbtune."):
+    modules = list(pkgutil.walk_packages(nbtune.__path__, "nbtune."))
+    # a picture of a result may bear its name, and lies in an upper room
+    for module in sorted(modules, key=lambda each: each.name.startswith(("nbtune.notebook", "nbtune.dashboards"))):
         for name, each in vars(importlib.import_module(module.name)).items():
             if inspect.isclass(each) and each.__module__ == module.name and not name.startswith("_"):
                 found.setdefault(name, each)
