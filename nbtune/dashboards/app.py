@@ -56,6 +56,11 @@ class Dashboard:
     def open_tab(self, name: str) -> None:
         self.tabs.selected_index = list(self.tabs.titles).index(name)
 
+    def _go_to(self, name: str, place: Any) -> None:
+        """Open another tab, and put the keys there: what had them is hidden now."""
+        self.open_tab(name)
+        place.focus()
+
     def _fill_tabs(self) -> None:
         parts = {
             "Set up": self.form.widget,
@@ -118,11 +123,11 @@ class Dashboard:
         asked = self.form.asked()
 
         def launch(**more: Any) -> Run:
-            self.open_tab("Train")
+            self._go_to("Train", self.training.pause)
             try:
                 return finetune(asked.task, **asked.settings, namespace=self.desk.namespace, **more)
             except BaseException:
-                self.open_tab("Set up")  # where the notice stands that tells what is wrong
+                self._go_to("Set up", self.form.start)  # where the notice stands that tells what is wrong
                 raise
 
         self.training.begin(launch)
@@ -138,11 +143,11 @@ class Dashboard:
         past = list(run.events())
 
         def launch(**more: Any) -> Run:
-            self.open_tab("Train")
+            self._go_to("Train", self.training.pause)
             try:
                 return run.resume(**more)
             except BaseException:
-                self.open_tab("Runs")
+                self._go_to("Runs", self.runs.resume)
                 raise
 
         self.training.begin(launch, past)

@@ -14,6 +14,14 @@ _STYLE = """
 .jp-OutputArea-child:has(.nbtune-gone) + .jp-OutputArea-child:not(:has(.jupyter-widgets .jupyter-widgets)){display:none}
 """.strip()
 
+# In a list or on a button JupyterLab takes the keys for its own: a letter typed to find an entry, say m, turns the cell
+# into Markdown and removes the dashboard. It leaves alone what has this attribute, which no widget can set. The script
+# is fixed: nothing of the user's or of the data is in it.
+_KEYS = """
+document.currentScript?.closest('.jp-OutputArea')?.addEventListener('focusin', ({target}) =>
+  target.closest('.nbtune-dashboard') && target.setAttribute('data-lm-suppress-shortcuts', 'true'))
+""".strip()
+
 
 def fallback() -> Picture:
     """The words in place of a dashboard."""
@@ -23,5 +31,6 @@ def fallback() -> Picture:
 def shown_twice(view: Bundle) -> tuple[Bundle, Bundle]:
     """The words, and the view of the widgets that hides them while it lives."""
     words = fallback()._repr_mimebundle_()
-    marked = Markup(f'<style>{_STYLE}</style><div class="nbtune-gone">{words["text/html"]}</div>')
+    note = f'<div class="nbtune-gone">{words["text/html"]}</div>'
+    marked = Markup(f"<style>{_STYLE}</style>{note}<script>{_KEYS}</script>")
     return {**words, "text/html": marked}, {"text/plain": "", **view}

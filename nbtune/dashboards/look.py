@@ -38,10 +38,16 @@ def picture(content: str = "") -> Any:
 
 
 ROOT = "nbtune-dashboard"
+WRAPPED = "nbtune-wrapped"
+"""Tables of whatever the data hold, which must not be wider than their place: words are broken."""
 # eight tabs must fit into a narrow page, and where the keys are must be seen
 _STYLE = f"""
+.{ROOT}{{--jp-widgets-horizontal-tab-width:auto}}
 .{ROOT} .lm-TabBar-content{{flex-wrap:wrap}}
-.{ROOT} .lm-TabBar-tab.lm-TabBar-tab{{flex:0 1 auto;min-width:0;padding:0 10px}}
+.{ROOT} .lm-TabBar-tab.lm-TabBar-tab{{min-width:0;padding:0 12px}}
+.{ROOT} :is(.widget-box,.widget-vbox,.widget-tab-contents){{overflow:visible}}
+.{ROOT} .{WRAPPED} table.nbtune-table :is(th,td){{overflow-wrap:anywhere}}
+.{ROOT} .widget-html,.{ROOT} .widget-html-content{{min-width:0;max-width:100%}}
 .{ROOT} :is(button,input,select,textarea,.lm-TabBar-tab):focus-visible{{
 outline:2px solid var(--jp-brand-color1,#2f7fd1);outline-offset:1px}}
 """.strip()

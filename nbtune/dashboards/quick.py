@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from nbtune.dashboards.look import html
+from nbtune.dashboards.look import WRAPPED, html
 from nbtune.drawing import Markup, callout, number, progress, shorten, table, tag
 from nbtune.values import ColumnMap, Problem
 
@@ -31,7 +31,7 @@ def preview(found: Table) -> Markup:
     left_out = len(frame.columns) - len(names)
     more = tag("div", f"and {left_out} more columns", css="nbtune-soft") if left_out > 0 else ""
     shown = table(("row", *(shorten(name, 60) for name in names)), rows, caption=f"The first rows of {found.name}")
-    return html(shown, more)
+    return html(shown, more, css=WRAPPED)
 
 
 def quick_look(task: Task, tables: Tables, columns: ColumnMap) -> Markup:
@@ -42,6 +42,7 @@ def quick_look(task: Task, tables: Tables, columns: ColumnMap) -> Markup:
         table(("the task's column", "taken from", "why"), taken, caption="Columns"),
         table(("part", "rows"), parts),
         _read(task, tables.get("train", tables.get("whole")), columns),
+        css=WRAPPED,
     )
 
 

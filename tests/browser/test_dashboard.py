@@ -20,7 +20,7 @@ DATA = f"""
 import pandas as pd
 bad = {NASTY!r}
 words = ["good", "bad"] * 12
-rows = [dict(body=f"a {{word}} film {{bad}}", verdict=f"{{word}} {{bad}}") for word in words]
+rows = [dict(body=f"a {{word}} film, no. {{n}} {{bad}}", verdict=f"{{word}} {{bad}}") for n, word in enumerate(words)]
 reviews = pd.DataFrame(rows).rename(columns={{"verdict": f"verdict {{bad}}"}})
 """
 SLOW = 60e3
@@ -83,10 +83,14 @@ def test_end_to_end_by_mouse_on_hostile_data(
     dark: bool,
 ) -> None:
     shade = "-dark" if dark else ""
+    page.set_viewport_size({"width": 1000, "height": 1500})
     opened = notebook(DATA, OPEN, dark=dark)
     opened.run(0)
     board = Board(opened.run(1))
     board.choose("classification", "reviews")
+    board.says("which column is")
+    board.field("text").select_option(label="body")
+    board.field("label").select_option(index=2)
     board.says("can be used")
     picture(f"dashboard-setup{shade}", board.output)
     accessible(ROOT)
@@ -147,7 +151,8 @@ def test_by_keyboard_alone(notebook: Callable[..., Any], page: Page, tiny_model:
             if place.evaluate("each => each === document.activeElement"):
                 return
             keys.press("Shift+Tab" if back else "Tab")
-        raise AssertionError(f"the keys do not reach {place}")
+        there = page.evaluate("document.activeElement.outerHTML.slice(0, 300)")
+        raise AssertionError(f"the keys do not reach {place}, but {there}")
 
     # from the notebook into the dashboard
     page.locator(".jp-Notebook").click(position={"x": 2, "y": 2})
@@ -155,8 +160,10 @@ def test_by_keyboard_alone(notebook: Callable[..., Any], page: Page, tiny_model:
     board.root.get_by_role("tab", name="Set up").focus()
     to(board.field("task"))
     keys.type("sentiment")
+    expect(board.field("data").locator("option", has_text="sample:sentiment")).to_be_attached(timeout=SLOW)
     to(board.field("data"))
     keys.type("sample")
+    keys.press("Tab")  # what was typed into a list counts when the focus leaves it
     expect(board.root.get_by_text("The first rows of")).to_be_visible(timeout=SLOW)
     to(board.field("name"))
     keys.type("keys")
