@@ -8,6 +8,7 @@ from nbtune.drawing.charts import Series, line_chart, smooth, sparkline, thin
 from nbtune.drawing.intervals import Interval, interval_chart
 from nbtune.drawing.picture import Bundle, Picture
 from nbtune.drawing.record import Record
+from nbtune.drawing.still import still
 from nbtune.drawing.tables import markdown_table, table, text_table
 from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, size, visible
 from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
@@ -37,6 +38,7 @@ __all__ = [
     "size",
     "smooth",
     "sparkline",
+    "still",
     "style",
     "table",
     "tag",

@@ -55,7 +55,7 @@ var(--jp-brand-color1,var(--vscode-focusBorder,#2f7fd1))!important;outline-offse
 .nbtune .nbtune-callout.nbtune-warning,.nbtune .nbtune-callout.nbtune-error,.nbtune .nbtune-callout.nbtune-good{
 border-color:currentColor}
 .nbtune .nbtune-callout>span{color:var(--nb-text)}
-.nbtune svg.nbtune-chart{max-width:100%;height:auto;color:var(--nb-text)}
+.nbtune .nbtune-chart{max-width:100%;height:auto;color:var(--nb-text)}
 .nbtune svg .nbtune-tick{fill:var(--nb-soft)}.nbtune svg .nbtune-grid{stroke:var(--nb-line);stroke-opacity:1}
 .nbtune svg .nbtune-s0{stroke:var(--nb-accent)}.nbtune svg .nbtune-s1{stroke:var(--nb-warn)}
 .nbtune svg .nbtune-s2{stroke:var(--nb-good)}.nbtune svg .nbtune-s4{stroke:var(--nb-bad)}

@@ -28,7 +28,7 @@ def html(comparison: Comparison) -> str:
     if comparison.curves:
         series = [drawing.Series(name, list(points), dots=True) for name, points in comparison.curves.items()]
         chart = drawing.line_chart(series, x_label="epoch", y_label=f"{comparison.headline} on validation")
-        pieces.append(drawing.fold("while training", chart))
+        pieces.append(drawing.fold("while training", drawing.still(chart)))
     if len(comparison.settings):
         pieces.append(drawing.fold("settings that differ", drawing.table(*_settings(comparison))))
     pieces += [piece for pair in comparison.pairs for piece in _flips(comparison, pair)]

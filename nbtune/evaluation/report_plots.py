@@ -35,7 +35,7 @@ def charts(report: Report) -> Iterator[drawing.Markup]:
         drawing.Interval(name, score.value, score.low, score.high, colour=0 if name == report.run else 1)
         for name, score in _contenders(report)
     ]
-    yield drawing.interval_chart(contenders, label=report.headline)
+    yield drawing.still(drawing.interval_chart(contenders, label=report.headline))
     yield from slice_charts(report)
     if report.calibration is not None:
         yield reliability(report.calibration)
@@ -49,12 +49,12 @@ def slice_charts(report: Report) -> Iterator[drawing.Markup]:
             for each in report.slices
             if each.metric == metric
         ]
-        yield drawing.interval_chart(rows, label=f"{metric} of slices")
+        yield drawing.still(drawing.interval_chart(rows, label=f"{metric} of slices"))
 
 
 def reliability(found: Calibration) -> drawing.Markup:
     """The share of right answers by how sure the model was; on the diagonal it is as right as it is sure."""
-    return drawing.line_chart(
+    chart = drawing.line_chart(
         [
             drawing.Series("as right as sure", [(0.0, 0.0), (1.0, 1.0)], faint=True),
             drawing.Series("share right", [(each.confidence, each.right) for each in found.bins], dots=True, colour=0),
@@ -65,6 +65,7 @@ def reliability(found: Calibration) -> drawing.Markup:
         y_label="share right",
         x_range=(0.0, 1.0),
     )
+    return drawing.still(chart)
 
 
 def _contenders(report: Report) -> Iterator[tuple[str, Score]]:

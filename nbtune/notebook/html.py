@@ -22,6 +22,7 @@ from nbtune.drawing import (
     shorten,
     size,
     smooth,
+    still,
     table,
     tag,
 )
@@ -186,6 +187,8 @@ def _curves(state: RunState, *, loss: bool) -> Markup:
         charts.append(
             line_chart([curve], width=_WIDTH, x_label="step", y_label=f"{state.headline} on validation", x_range=reach)
         )
+    if state.ended is not None:  # what is redrawn now and then would flicker as an image
+        charts = [still(chart) for chart in charts]
     return tag("div", *charts, css="nbtune-row") if charts else Markup("")
 
 

@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any, Literal
@@ -48,18 +50,21 @@ _ELEMENTS = frozenset(
     re.findall(
         r"\w+",
         "style div span p pre code strong br mark bdi label meter progress ul li details summary "
-        "table caption thead tbody tr th td svg title g line text polyline polygon circle rect path",
+        "table caption thead tbody tr th td img svg title g line text polyline polygon circle rect path",
     )
 )
 _ATTRIBUTES = frozenset(
     re.findall(
         r"[\w-]+",
         "class style dir title tabindex role aria-label scope open value min max colspan xmlns viewbox width height "
+        "alt src color "
         "font-size font-weight x y x1 x2 y1 y2 cx cy r rx d points fill fill-opacity stroke stroke-width "
         "stroke-opacity stroke-linejoin stroke-dasharray text-anchor transform opacity",
     )
 )
-_VOID = frozenset({"br"})
+_VOID = frozenset({"br", "img"})
+_STILL = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/]*=*)")
+"""The only images there are: charts of ours, held whole."""
 _STYLED = re.compile(r"[\w\s:;.%#/(),!-]*")
 
 
@@ -158,3 +163,17 @@ class _Page(HTMLParser):
                 self._faults.append(f"an attribute {name[:40]} of <{tag[:40]}>")
             elif name in ("style", "class") and not _STYLED.fullmatch(value or ""):
                 self._faults.append(f"an odd {name} of <{tag[:40]}>")
+            elif name == "src":
+                self._look_into(value or "")
+
+    def _look_into(self, source: str) -> None:
+        found = _STILL.fullmatch(source)
+        if found is None:
+            self._faults.append("an image that is no chart of ours")
+            return
+        drawn = base64.b64decode(found[1]).decode("utf-8", "replace")
+        try:
+            ElementTree.fromstring(drawn)
+        except ElementTree.ParseError as error:
+            self._faults.append(f"a chart that is not well-formed: {error}")
+        self._faults.extend(f"in a chart: {fault}" for fault in _html(drawn, ()))

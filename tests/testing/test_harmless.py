@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from nbtune.drawing import Markup, Picture, escape, panel, tag
@@ -46,3 +48,16 @@ def test_an_object_is_judged_by_all_its_forms_and_by_its_repr() -> None:
     assert {fault.split(":")[0] for fault in found} == {"html", "markdown", "text"}
     assert found.count("text: holds U+001B as such") == 2
     assert faults({"text/html": escape("<b>"), "image/png": "<b>"}) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("x.png", "no chart of ours"),
+        ("data:image/png;base64,AAAA", "no chart of ours"),
+        (f"data:image/svg+xml;base64,{base64.b64encode(b'<svg><text>').decode()}", "not well-formed"),
+        (f"data:image/svg+xml;base64,{base64.b64encode(b'<svg><script>1</script></svg>').decode()}", "<script>"),
+    ],
+)
+def test_an_image_is_looked_into(source: str, fault: str) -> None:
+    assert any(fault in each for each in faults(f'<img src="{source}">', "html"))
