@@ -38,7 +38,7 @@ font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace)
 .nbtune table.nbtune-table caption{text-align:left;caption-side:top;padding:2px 0}
 .nbtune table.nbtune-table th,.nbtune table.nbtune-table td{padding:2px 12px 2px 0;border:0;background:none;
 border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-word;vertical-align:top;max-width:44em}
-.nbtune table.nbtune-table th{font-weight:600}
+.nbtune table.nbtune-table th{font-weight:600}.nbtune table.nbtune-table td.nbtune-right{white-space:nowrap}
 .nbtune .nbtune-left{text-align:left!important}
 .nbtune .nbtune-right{text-align:right!important;font-variant-numeric:tabular-nums}
 .nbtune details{border-left:2px solid var(--nb-line);padding-left:8px;margin:.35em 0}
