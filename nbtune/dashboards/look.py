@@ -46,7 +46,8 @@ _STYLE = f"""
 .{ROOT} .lm-TabBar-content{{flex-wrap:wrap}}
 .{ROOT} .lm-TabBar-tab.lm-TabBar-tab{{min-width:0;padding:0 12px}}
 .{ROOT} :is(.widget-box,.widget-vbox,.widget-tab-contents){{overflow:visible}}
-.{ROOT} .{WRAPPED} table.nbtune-table :is(th,td){{overflow-wrap:anywhere}}
+.{ROOT} .widget-dropdown select.widget-dropdown,.{ROOT} .widget-dropdown>select{{appearance:auto;background-image:none}}
+.{ROOT} .{WRAPPED} table.nbtune-table :is(th,td){{overflow-wrap:anywhere;min-width:3.6em}}
 .{ROOT} .widget-html,.{ROOT} .widget-html-content{{min-width:0;max-width:100%}}
 .{ROOT} :is(button,input,select,textarea,.lm-TabBar-tab):focus-visible{{
 outline:2px solid var(--jp-brand-color1,#2f7fd1);outline-offset:1px}}

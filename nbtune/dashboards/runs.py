@@ -12,7 +12,6 @@ from nbtune.dashboards.look import Notice, button, column, html, listing, pictur
 from nbtune.drawing import callout, number, shorten, visible
 from nbtune.errors import SpecError
 from nbtune.notebook.picture import bundle_of
-from nbtune.running import background
 
 if TYPE_CHECKING:
     from nbtune.running.run import Run
@@ -59,17 +58,11 @@ class Runs:
         self._rows = {str(each["name"]): each for each in reversed(found)}
         self.list.options = [(_line(each), name) for name, each in self._rows.items()]
         self.list.value = tuple(name for name in self._rows if name in chosen)
-        self.state.value = html(*self.said()) if self._rows else html("There are no runs yet.")
+        self.state.value = "" if self._rows else html("There are no runs yet.")
         self._chosen_changed()
 
-    def said(self) -> list[Any]:
-        """What a user must know of runs before choosing: what trains here, and what was cut off."""
-        going = background.current()
-        words = [callout(f"{going.name} trains in this kernel now; there is one at a time.")] if going else []
-        return [*words, *self.cut_off()]
-
     def cut_off(self) -> list[Any]:
-        """Which runs were cut off, and what to do."""
+        """Which runs were cut off, and what to do; for the line above all tabs."""
         cut = [name for name, each in self._rows.items() if _status(each) == "cut off"]
         if cut:
             names = ", ".join(shorten(name, 40) for name in cut[:5]) + (", …" if len(cut) > 5 else "")

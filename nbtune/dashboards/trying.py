@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from nbtune.dashboards.desk import Desk
 from nbtune.dashboards.evaluating import NO_RUN
 from nbtune.dashboards.look import Notice, area, button, column, entry, hint, html, picture, row
-from nbtune.drawing import callout
+from nbtune.drawing import Markup, callout, shorten, table
 from nbtune.errors import DataError, RunError
 from nbtune.notebook.overview import predictions_picture
 from nbtune.notebook.picture import bundle_of
 from nbtune.running.folder import RunFolder
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nbtune.running.run import Run
 
 _TEXTS = ("text", "tokens")
@@ -69,8 +71,9 @@ class Trying:
     def _answer(self, run: Run) -> None:
         self.reasons.value = ""
         rows = [self._row()]
-        drawn, table = run.render(rows), run.predict(rows)
-        self.answer.value = predictions_picture(drawn, table).html
+        drawn, answers = run.render(rows), run.predict(rows)
+        # without a drawing of the task's own the table is the answer, and not folded
+        self.answer.value = predictions_picture(drawn, answers).html if drawn else html(_table(answers))
 
     def _explained(self) -> None:
         run = self._run()
@@ -89,6 +92,12 @@ class Trying:
         if not filled:
             raise DataError("there is nothing to predict", "type a text")
         return next(iter(filled.values())) if len(typed) == 1 else filled
+
+
+def _table(answers: pd.DataFrame) -> Markup:
+    cells = ((name, answers[name].iloc[0]) for name in answers.columns)
+    rows = [(shorten(name, 60), value if isinstance(value, float) else shorten(value, 400)) for name, value in cells]
+    return table(("", "prediction"), rows)
 
 
 def _columns(run: Run) -> list[tuple[str, str, str]]:
