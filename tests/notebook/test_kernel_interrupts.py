@@ -62,6 +62,11 @@ def error_of(messages: list[dict[str, Any]]) -> dict[str, Any]:
     return next(each["content"] for each in messages if each["msg_type"] == "error")
 
 
+def pictures(messages: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """What shows a run, without the place of its buttons."""
+    return [each for each in messages if each["msg_type"] == kind and "text/html" in each["content"]["data"]]
+
+
 STAGES = {
     "opening": ("SequenceHead", "_give_pad_token", 0),
     "encoding": ("SequenceHead", "encode", 0),
@@ -160,14 +165,14 @@ def test_a_run_behind_the_cell_leaves_the_kernel_free(kernel: Any, tiny_model: s
         f"%%finetune far << classification --data reviews --name far --background\nmodel = {tiny_model!r}\n"
         "epochs = 100_000\nbatch_size = 8\nmax_length = 16\nvalidation_fraction = 0.25\nevaluate_every = 1_000"
     )
-    shown = [each for each in kernel.ended() if each["msg_type"] == "display_data"]
+    shown = pictures(kernel.ended(), "display_data")
     assert len(shown) == 1  # the picture is made in its own cell, where the notebook keeps it
     place = shown[0]["content"]["transient"]["display_id"]
     assert kernel.cell("print(far.status, 1 + 1)") == "running 2"
 
     # it is kept up to date while other cells run, and at most twice a second
     kernel.begin("time.sleep(3)")
-    updates = [each for each in kernel.ended() if each["msg_type"] == "update_display_data"]
+    updates = pictures(kernel.ended(), "update_display_data")
     assert {each["content"]["transient"]["display_id"] for each in updates} == {place}
     assert 2 <= len(updates) <= 7
     assert "training" in updates[-1]["content"]["data"]["text/html"]
