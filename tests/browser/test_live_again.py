@@ -105,20 +105,20 @@ def test_a_notebook_whose_kernel_died_shows_what_it_was_and_the_run_goes_on(
     notebook: Callable[..., Any], tiny_model: str, picture: Callable[..., None]
 ) -> None:
     more = (
-        "%nbtune show killed",
-        "%finetune run << --resume killed --background",
+        "%nbtune show broken-off",
+        "%finetune run << --resume broken-off --background",
         "run.control.stop()\nrun.wait().status",
     )
-    opened = begin(notebook, finetune("killed", tiny_model, "checkpoint_every=20"), *more)
-    while not (opened.lab.runs / "killed" / "checkpoints").is_dir() or steps(opened, "killed") < 60:
+    opened = begin(notebook, finetune("broken-off", tiny_model, "checkpoint_every=20"), *more)
+    while not (opened.lab.runs / "broken-off" / "checkpoints").is_dir() or steps(opened, "broken-off") < 60:
         opened.page.wait_for_timeout(100)
     opened.save()
-    kill(opened, "killed")
+    kill(opened, "broken-off")
     opened.open()
-    expect(opened.output(1)).to_contain_text("killed")  # the last saved picture
+    expect(opened.output(1)).to_contain_text("broken-off")  # the last saved picture
     picture("killed-and-reopened", opened.output(1))
     opened.run(0)
-    expect(opened.run(2)).to_contain_text("%finetune --resume killed")
+    expect(opened.run(2)).to_contain_text("%finetune --resume broken-off")
     before = time.monotonic()
     opened.run(3)
     expect(badge(opened, 3, "training")).to_be_visible(timeout=SLOW)

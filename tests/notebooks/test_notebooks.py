@@ -51,7 +51,7 @@ def test_what_is_committed_is_static(path: Path) -> None:
         assert output.get("name") != "stderr", output
         assert not [kind for kind in output.get("data", {}) if "widget" in kind or "javascript" in kind]
         html = "".join(output.get("data", {}).get("text/html", ""))
-        assert not re.search(r"<script|<iframe|\ssrc=|@import|url\(\s*['\"]?http", html)
+        assert not re.search(r"<script|<iframe|\ssrc=(?!.data:image/svg)|@import|url\(\s*['\"]?http", html)
     assert path.stat().st_size < 1_000_000
 
 
