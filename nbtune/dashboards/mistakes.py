@@ -43,7 +43,7 @@ class Mistakes:
             "look at", [("validation data", "validation"), ("test data", "test"), ("training data", "train")]
         )
         self.look = button("Look for mistakes", self._look, kind="primary")
-        self.kind = choice("show", _KINDS)
+        self.kind = choice("show", _KINDS, width="520px")
         self.words = entry("with the words", placeholder="in the text")
         self.given = choice("labelled", [("anything", _ANY)])
         self.list = listing("places", widgets.Select)

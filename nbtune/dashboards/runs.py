@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -127,8 +128,13 @@ def _status(each: dict[str, Any]) -> str:
     return _STATUS.get(str(each["status"]), str(each["status"]))
 
 
+def _model(model: Any) -> Any:
+    """What a model is called: of a folder its last part, because a list cuts long lines off."""
+    return Path(model).name if isinstance(model, str) and Path(model).is_absolute() else model
+
+
 def _line(each: dict[str, Any]) -> str:
     score = f"{each['headline']} {number(each['score'])}" if isinstance(each.get("headline"), str) else ""
     when = f"{each['created']:%Y-%m-%d %H:%M}"
-    known = [each["name"], _status(each), score, each.get("task"), when, each.get("model")]
+    known = [each["name"], _status(each), score, each.get("task"), when, _model(each.get("model"))]
     return shorten(visible(" · ".join(str(part) for part in known if isinstance(part, str) and part)), 160)

@@ -171,7 +171,7 @@ def _whereabouts(state: RunState) -> Markup:
 
 
 def _curves(state: RunState, *, loss: bool) -> Markup:
-    ends = float(state.started.total_steps) if state.started and state.ended is None else 0.0
+    ends = float(state.started.total_steps) if state.started and state.ended is None and not state.cut_off else 0.0
     reach = (0.0, max(ends, float(state.step), 1.0))
     span = max(5.0, len(state.losses) / 20)
     charts = []

@@ -197,9 +197,12 @@ def test_by_keyboard_alone(notebook: Callable[..., Any], page: Page, tiny_model:
     board.says("as a table")
 
 
-def test_start_to_the_first_point_with_the_embedded_model(notebook: Callable[..., Any]) -> None:
+def test_start_to_the_first_point_with_the_embedded_model(
+    notebook: Callable[..., Any], picture: Callable[..., None]
+) -> None:
     board = Board(notebook(OPEN).run(0))
     board.choose("sentiment", "sample:sentiment")
+    picture("dashboard", board.output)
     for which in ("at once", "again"):
         asked = time.monotonic()
         board.tab("Set up")
@@ -207,6 +210,8 @@ def test_start_to_the_first_point_with_the_embedded_model(notebook: Callable[...
         expect(board.button("Stop")).to_be_enabled(timeout=SLOW)
         expect(board.root.locator("svg.nbtune-chart").first).to_be_visible(timeout=SLOW)
         print(f"\nfirst point {time.monotonic() - asked:.1f} s after the click on Start (embedded model, {which})")
+        board.says("on validation")
+        picture("dashboard-training", board.output)
         board.button("Stop").click()
         board.says("stopped")
         expect(board.button("Stop")).to_be_disabled(timeout=SLOW)
