@@ -269,7 +269,10 @@ def picture(page: Page) -> Callable[..., None]:
     def take(name: str, place: Locator | None = None) -> None:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
+            usual = page.viewport_size
+            page.set_viewport_size({"width": WIDTH, "height": 2 * HEIGHT})  # what is below the fold would be missing
             (place or page).screenshot(path=Path(folder) / f"{name}.png")
+            page.set_viewport_size(usual or {"width": WIDTH, "height": HEIGHT})
 
     return take
 

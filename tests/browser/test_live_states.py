@@ -34,7 +34,7 @@ def test_a_run_is_readable_while_it_trains_and_when_it_has_finished(
         expect(output).to_contain_text("epoch 1.5", timeout=5 * SLOW)
     accessible(".jp-Cell-outputArea")
     if dark:
-        picture("dark", output)
+        picture("training-dark", output)
     expect(opened.run(2)).to_contain_text("finished", timeout=5 * SLOW)
     expect(output).to_contain_text("95% interval")
     expect(output.get_by_role("button")).to_have_count(0)
