@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from html.parser import HTMLParser
 
@@ -16,11 +17,16 @@ Story = Callable[..., list[Event]]
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[2J\u202e`|'
 ALLOWED = {
     "style", "div", "span", "p", "br", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary",
-    "progress", "code", "svg", "title", "line", "text", "polyline", "circle", "strong", "pre",
+    "progress", "code", "img", "svg", "title", "line", "text", "polyline", "circle", "strong", "pre",
 }  # fmt: skip
 
 
+STILL = "data:image/svg+xml;base64,"
+
+
 class Page(HTMLParser):
+    """What an output holds, the charts inside its images too."""
+
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
@@ -32,7 +38,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag not in ("br", "line", "polyline", "circle"):
+        if tag == "img":
+            self.look_into(dict(attrs)["src"] or "")
+        elif tag not in ("br", "line", "polyline", "circle"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -41,6 +49,14 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+    def look_into(self, source: str) -> None:
+        assert source.startswith(STILL)
+        chart = Page(base64.b64decode(source.removeprefix(STILL)).decode())
+        assert chart.open == []
+        self.tags |= chart.tags
+        self.attributes |= chart.attributes
+        self.words += chart.words
 
     def handle_data(self, data: str) -> None:
         self.words += data if self.open and self.open[-1] != "style" else ""
