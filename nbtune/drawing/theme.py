@@ -15,6 +15,7 @@ Tone = Literal["plain", "good", "warning", "error"]
 _LINE = 500
 """Characters of what should be a line."""
 
+# the rule for JupyterLab's outputs: buttons above a run whose kernel is gone would stay as "Loading widget..."
 _STYLE = """
 .nbtune{--nb-text:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));
 --nb-soft:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#767676));
@@ -48,6 +49,8 @@ border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-wo
 .nbtune-controls{gap:4px;align-items:center}
 .nbtune-controls button:focus-visible,.nbtune-controls input:focus-visible{outline:2px solid
 var(--jp-brand-color1,var(--vscode-focusBorder,#2f7fd1))!important;outline-offset:1px}
+.jp-OutputArea-child:has(>.jupyter-widgets):not(:has(.jupyter-widgets .jupyter-widgets)):has(+ .jp-OutputArea-child
+.nbtune){display:none}
 .nbtune .nbtune-badge{white-space:nowrap;border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
 .nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
 .nbtune .nbtune-error{color:var(--nb-bad)}

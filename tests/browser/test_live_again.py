@@ -116,6 +116,7 @@ def test_a_notebook_whose_kernel_died_shows_what_it_was_and_the_run_goes_on(
     kill(opened, "broken-off")
     opened.open()
     expect(opened.output(1)).to_contain_text("broken-off")  # the last saved picture
+    expect(opened.output(1).get_by_text("widget")).to_be_hidden()  # the buttons died with the kernel
     picture("killed-and-reopened", opened.output(1))
     opened.run(0)
     expect(opened.run(2)).to_contain_text("%finetune --resume broken-off")
