@@ -42,7 +42,8 @@ def test_a_saved_notebook_holds_the_report_and_no_widget(
 
     saved = opened.save()
     text = json.dumps(saved)
-    assert "widget" not in text
+    assert "widget-view" not in text
+    assert "model_id" not in text
     assert "widgets" not in saved["metadata"]
     assert len(json.dumps(saved["cells"][1]["outputs"])) < MOST
     written = nbformat.reads(text, 4)
