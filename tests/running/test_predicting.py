@@ -10,7 +10,7 @@ import pytest
 
 import nbtune
 from nbtune.errors import SpecError
-from nbtune.running import run as running
+from nbtune.running import answering as running
 
 WORDS = {"praise": ["good", "lovely", "superb", "kind"], "blame": ["bad", "awful", "rude", "dull"]}
 DATA = pd.DataFrame(
