@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ from nbtune.notebook.memory import held
 from nbtune.notebook.run_picture import final_picture, run_picture
 from nbtune.notebook.showing import whereabouts
 from nbtune.notebook.state import RunState, Throttle
-from nbtune.running import background, locks
-from nbtune.running.log import Tail
+from nbtune.running import background
+from nbtune.running.log import Tail, grown
 
 if TYPE_CHECKING:
     from nbtune.running.run import Run
@@ -134,17 +135,17 @@ class Training:
 
     def _follow(self, run: Run) -> None:
         """Keep up with the log that another kernel writes, while the run is the one in sight."""
-        tail, looked = Tail(run.folder / "events.jsonl"), threading.Event()
+        tail = Tail(run.folder / "events.jsonl")
         live = Live(self._show, tail.new())
         live.state.whereabouts, _ = whereabouts(run, followed=True)
         self._show(live.state)
-        while self._desk.run is run and live.state.ended is None:
-            going = locks.is_held(run.folder)  # before the last look at what was written
-            for event in tail.new():
-                live.on_event(event)
-            if not going:
+        for events in grown(tail, run.folder, lambda: time.sleep(_FOLLOWED)):
+            if self._desk.run is not run:
                 break
-            looked.wait(_FOLLOWED)
+            for event in events:
+                live.on_event(event)
+            if live.state.ended is not None:
+                break
         if self._desk.run is run:
             self._draw_from_disk(run)
             self._desk.take(run)

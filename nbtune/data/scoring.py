@@ -48,7 +48,7 @@ def read_for_scoring(
     told = {} if table.name == _TEXTS else _still_true(columns or {}, table)
     found = map_columns(task, table, part=part, overrides=told, like=None if table.name == _TEXTS else like)
     examples, _ = read_examples(task, table, found, part, bad_rows=bad_rows)
-    if group in table.frame.columns:
+    if group and group in table.frame.columns:  # a column may have no name
         examples = tie(task, examples, table, group)
     if part == "test" and inventory is not None:
         _refuse_strangers(task, table, examples, inventory)

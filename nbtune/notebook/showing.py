@@ -10,7 +10,7 @@ from nbtune.notebook.progress import DisplayKind, RunDisplay, display_for, is_te
 from nbtune.notebook.run_picture import kept_picture
 from nbtune.notebook.state import RunState
 from nbtune.running import background, locks
-from nbtune.running.log import Tail
+from nbtune.running.log import Tail, grown
 from nbtune.running.run import Run
 
 
@@ -52,13 +52,11 @@ def _follow(run: Run, shell: Any, *, kind: DisplayKind, refresh: float) -> None:
     if isinstance(display, RunDisplay):
         display.draw()
     try:
-        while display.state.ended is None:
-            held = locks.is_held(run.folder)  # before the last look at what it wrote
-            for event in tail.new():
+        for events in grown(tail, run.folder, lambda: time.sleep(refresh)):
+            for event in events:
                 display.on_event(event)
-            if not held:
+            if display.state.ended is not None:
                 break
-            time.sleep(refresh)
     except KeyboardInterrupt:
         pass  # ends the looking, not the training
     if display.state.ended is None and isinstance(display, RunDisplay):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from nbtune import events
 from nbtune.errors import RunError
 from nbtune.events import Event, Preparing, Started
+from nbtune.running import locks
 
 _TAIL = 1 << 16
 """Bytes in which the newest event is looked for first."""
@@ -117,6 +118,16 @@ class Tail:
         self._offset += len(whole)
         lines = whole.decode("utf-8", "surrogateescape").split("\n")[:-1]  # data may hold other ends of lines
         return list(_parsed(f"{line}\n" for line in lines))
+
+
+def grown(tail: Tail, folder: Path, wait: Callable[[], object]) -> Iterator[list[Event]]:
+    """What is written to the log of the run in `folder`, a piece after each `wait`, until nobody trains there."""
+    while True:
+        held = locks.is_held(folder)  # before the last look at what was written
+        yield tail.new()
+        if not held:
+            return
+        wait()
 
 
 def _parsed(lines: Iterable[str]) -> Iterator[Event]:
