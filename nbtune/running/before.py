@@ -9,6 +9,7 @@ import numpy as np
 
 from nbtune.errors import ModelError
 from nbtune.evaluation.reporting import Rival
+from nbtune.running.memory import give_back
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
 from nbtune.tasks.task import Task
@@ -47,6 +48,7 @@ def untrained(
         if not memory.is_out_of_memory(error):
             raise
     else:
+        give_back()  # of a whole model
         return [Rival(NAME if rows is None else f"{NAME} ({MOST:,} examples)", answers, rows)], []
     memory.release()
     return [], ["memory ran out over the model before fine-tuning, so it is not compared with"]

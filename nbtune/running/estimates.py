@@ -23,6 +23,7 @@ from nbtune.data.prepare import Prepared
 from nbtune.drawing import Record
 from nbtune.running import resident
 from nbtune.running.background import refuse_second
+from nbtune.running.before import MOST, untrained
 from nbtune.running.features import encode
 from nbtune.running.finishing import predict
 from nbtune.running.folder import RunFolder
@@ -33,6 +34,7 @@ from nbtune.running.spec import RunSpec, interval
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
 from nbtune.tasks.task import Task
+from nbtune.training.batches import Budget
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job
 from nbtune.training.loop import set_training
@@ -46,6 +48,10 @@ _ANSWERED = (16, 96)
 """Validation examples answered to tell what an evaluation costs at all, and for each."""
 _REPORTED = 500
 """Training examples that the baselines learn from to tell what a report costs."""
+_AT_ONCE = 256
+"""Examples answered at most to tell what the largest batch of an evaluation takes."""
+_TERMS = 0.75
+"""The power of the training examples with which the baselines' memory grows: that of a vocabulary, by Heaps' law."""
 _WRITTEN = 64 << 20
 """Bytes written to tell how fast the disk is."""
 
@@ -117,22 +123,24 @@ class _Measuring:
         )
         steps = TrialSteps(job, share)
         training = steps.measure(again=self.spec.freeze != 0 and self.spec.keep_frozen)
-        evaluating, report = self._after(steps.total)
+        once, each = self._answering(int(job.lengths.max()))
         stages = {
             "opening the model": self.opening,
             "encoding the texts": encoding,
             "training": training,
-            "evaluating": evaluating,
-            "saving and reporting": report + self._saving(),
+            "evaluating": self._passes(steps.total) * (once + each * len(self.plan.prepared.parts["validation"])),
         }
-        seconds = sum(stages.values())
-        memory = resident.peak()
-        copies = self._copies(job, seconds, steps.total)
+        learning = _sum(resident.peak(), self._kept_beside(job, share, sum(stages.values()), steps.total))
+        job.finish()
+        give_back()
+        resident.forget_peak()
+        report, scoring = self._reporting(once, each)
+        stages["saving and reporting"] = report + self._saving()
         on_cuda = self.device.kind == "cuda"
         return Estimate(
-            seconds=seconds,
+            seconds=sum(stages.values()),
             stages=stages,
-            memory=None if memory is None else memory + copies,
+            memory=None if learning is None or scoring is None else max(learning, scoring),
             device_memory=torch.cuda.max_memory_reserved(self.device.device) if on_cuda else None,
             steps=steps.total,
             measured=steps.measured,
@@ -160,43 +168,66 @@ class _Measuring:
             )
         return features, seconds, len(some) / len(examples)
 
-    def _after(self, steps: int) -> tuple[float, float]:
-        """Seconds of all evaluations while training, and of what follows: the last answers and the report."""
-        from nbtune.evaluation.reporting import make_report
-
-        prepared, plan = self.plan.prepared, self.plan
-        validation = prepared.parts["validation"]
+    def _answering(self, longest: int) -> tuple[float, float]:
+        """Seconds that answering validation examples takes at all, and for each; `longest` is the most tokens of a
+        text."""
+        validation = self.plan.prepared.parts["validation"]
         set_training(self.head, False)
         took: list[tuple[int, float]] = []
-        examples: list[Example] = []
-        predictions: list[Any] = []
         for count in _ANSWERED:
             examples = _spread(validation, count)
             began = time.perf_counter()
-            predictions = list(predict(plan, self.head, self.device, examples))
+            self._predict(examples)
             took.append((len(examples), time.perf_counter() - began))
+        # enough to fill a batch of long texts: the most memory
+        self._predict(_longest(validation, min(_AT_ONCE, 1 + 2 * Budget().tokens // max(1, longest))))
         (few, short), (many, long) = took
-        each = (long - short) / (many - few) if many > few else long / many
-        each = max(each, 0.0)
-        once = max(0.0, long - each * many)
+        each = max(0.0, (long - short) / (many - few) if many > few else long / many)
+        return max(0.0, long - each * many), each
+
+    def _predict(self, examples: Sequence[Example]) -> list[Any]:
+        return list(predict(self.plan, self.head, self.device, examples))
+
+    def _passes(self, steps: int) -> int:
         every = self.spec.evaluate_every
-        passes = self.spec.epochs if every == "epoch" else -(-steps // every)
-        concluding = type(self.head).conclude is not Head.conclude
-        test = prepared.parts.get("test") or validation
-        learned = _spread(prepared.parts["train"], _REPORTED)
+        return self.spec.epochs if every == "epoch" else -(-steps // every)
+
+    def _reporting(self, once: float, each: float) -> tuple[float, int | None]:
+        """Seconds of what follows the training, and the most memory held then: what is fitted after the weights, the
+        last answers, those of the model before, the report with its baselines."""
+        from nbtune.evaluation.reporting import make_report
+
+        plan, parts = self.plan, self.plan.prepared.parts
+        scored = parts.get("test") or parts["validation"]
+        asked = _spread(scored, _ANSWERED[-1])
+        predictions = self._predict(asked)
+        began = time.perf_counter()
+        few = _longest(scored, _ANSWERED[0])
+        rivals, _ = untrained(plan.task, lambda: plan.base, plan.prepared.inventory, plan.recipe, self.device, few)
+        opening = max(0.0, time.perf_counter() - began - once - each * len(few))
+        answering = resident.peak()
+        resident.forget_peak()
+        held = resident.resident()
+        learned = _spread(parts["train"], _REPORTED)
         began = time.perf_counter()
         make_report(
             run="estimate",
             task=plan.task,
-            inventory=prepared.inventory,
+            inventory=plan.prepared.inventory,
             data="validation",
-            examples=examples,
+            examples=asked,
             predictions=predictions,
             train=learned,
         )
-        reporting = (time.perf_counter() - began) * len(prepared.parts["train"]) / len(learned)
-        one = once + each * len(validation)
-        return passes * one, concluding * one + once + each * len(test) + reporting
+        times = len(parts["train"]) / len(learned)
+        reporting = (time.perf_counter() - began) * times
+        most = resident.peak()
+        if most is not None and held is not None and answering is not None:
+            most = max(answering, held + int(max(0, most - held) * times**_TERMS))
+        concluding = type(self.head).conclude is not Head.conclude
+        conclusion = concluding * (once + each * len(parts["validation"]))
+        before = opening + (once + each * min(len(scored), MOST) if rivals else 0.0)
+        return conclusion + once + each * len(scored) + before + reporting, most
 
     def _saving(self) -> float:
         """Seconds to write the model, by how fast a temporary file is written and synced."""
@@ -209,14 +240,29 @@ class _Measuring:
             seconds = time.perf_counter() - began
         return float(seconds * size / min(size, _WRITTEN))
 
-    def _copies(self, job: Job, seconds: float, steps: int) -> int:
-        """Bytes of what a run keeps beside: the best weights, and the copy of a checkpoint where there will be one."""
+    def _kept_beside(self, job: Job, share: float, seconds: float, steps: int) -> int:
+        """Bytes of what a run holds beside what the few steps did: the best weights, the copy of a checkpoint where
+        there will be one, the other examples' features, and what frozen layers gave for them."""
         weights = sum(tensor.nbytes for tensor in job.weights().values())
         state = job.optimizer.state_dict()["state"].values()
         moments = sum(v.nbytes for each in state for v in each.values() if isinstance(v, torch.Tensor))
         after, every = interval(self.spec.checkpoint_every)
         checkpointed = (after is not None and seconds > after) or (every is not None and steps >= every)
-        return weights + (weights + moments if checkpointed else 0)
+        copies = weights + (weights + moments if checkpointed else 0)
+        features = sum(column.nbytes for column in job.features.token_columns())
+        texts = round(len(job.features) / share) + len(self.plan.prepared.parts["validation"])
+        kept = sum(each.expected(texts) - each.expected(len(each)) for each in job.shortcuts.kept)
+        return copies + round(features * (1 / share - 1)) + max(0, kept)
+
+
+def _sum(measured: int | None, known: int) -> int | None:
+    return None if measured is None else measured + known
+
+
+def _longest(examples: Sequence[Example], count: int) -> list[Example]:
+    """The longest of some examples from everywhere in a part, by the characters of what they give to the model."""
+    some = _spread(examples, 20 * count)
+    return sorted(some, key=lambda example: len(str(example.inputs)), reverse=True)[:count]
 
 
 def _spread(examples: Sequence[Example], count: int) -> list[Example]:

@@ -17,6 +17,7 @@ from nbtune.running.asked import also_in, row_by_row
 from nbtune.running.before import untrained
 from nbtune.running.calibrating import fitted_with_training
 from nbtune.running.interrupts import at_once, between_batches, whole
+from nbtune.running.memory import give_back
 from nbtune.running.plan import Plan
 from nbtune.tasks.head import Head
 from nbtune.training.batches import Budget, forward_with
@@ -31,6 +32,7 @@ def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it. Gives how the
     run ended after all: a stop in here leaves a model, and a resumed run does the rest from the last checkpoint."""
     job.finish()
+    give_back()  # a second model is opened for the report
     pack_predictions(job.head, job.device)
     set_training(job.head, False)
     if ended.status == "finished":

@@ -167,7 +167,10 @@ class Job:
         self.shortcuts.masks.restore(state[1])
 
     def finish(self) -> None:
-        """Give the head its own modules back, with the best weights; nothing is learned after. Safe to call again."""
+        """Give the head its own modules back, with the best weights; nothing is learned after, so what only learning
+        needs is let go. Safe to call again."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.state.clear()
         self.load_best()
         self.best_weights = None  # named after the modules that learned
         self.shortcuts.remove()

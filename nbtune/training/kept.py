@@ -45,6 +45,13 @@ class KeptStates:
     def __len__(self) -> int:
         return len(self._places)
 
+    def expected(self, texts: int) -> int:
+        """Bytes of memory that the states of so many texts would take, by those kept so far."""
+        filled = sum(block.nbytes for block in self._blocks)
+        if self._blocks:
+            filled -= self._blocks[-1][self._filled :].nbytes
+        return min(self._limits.memory, filled * texts // max(1, len(self)))
+
     def gather(self, keys: Sequence[bytes], compute: Callable[[int], Tensor]) -> Tensor:
         """The states of each key below each other, [rows, width]; `compute(i)` gives those of `keys[i]`."""
         parts: list[Tensor] = []

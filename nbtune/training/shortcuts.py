@@ -31,6 +31,7 @@ class Shortcuts:
         self._keep_frozen = keep_frozen
         self.masks = Masks(seed)
         self.packs = False  # whether padding costs (nearly) nothing
+        self.kept: list[KeptStates] = []
         self._undo: list[Callable[[], None]] = []
         self._learn_used_rows(head, features)
         if device.kind == "cpu":
@@ -71,6 +72,7 @@ class Shortcuts:
             self.packs = True
             frozen = _frozen_layers(encoder) if self._keep_frozen else 0
             kept = KeptStates() if frozen else None
+            self.kept += [] if kept is None else [kept]
             forward = PackedForward(encoder, self.masks, frozen=frozen, kept=kept)
             self._undo.append(_replace_forward(head, encoder, forward))
 

@@ -92,6 +92,18 @@ def test_finishing_brings_the_best_weights_back_and_may_be_asked_for_twice(tiny_
         assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+def test_what_only_learning_needs_is_let_go_in_the_end(tiny_model: str) -> None:
+    """Gradients and moments are three times the weights, and the report opens a second model."""
+    job = make_job(tiny_model)
+    list(train(job))
+    learned = [p for group in job.optimizer.param_groups for p in group["params"]]
+    assert job.optimizer.state
+    assert any(p.grad is not None for p in learned)
+    job.finish()
+    assert not job.optimizer.state
+    assert all(p.grad is None for p in learned)
+
+
 def test_batches_are_grouped_by_length_where_padding_costs_something(
     tiny_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,15 @@ def test_states_come_back_as_they_were(limits: Limits, monkeypatch: pytest.Monke
     assert (len(store) == 4000) == (limits.memory + limits.disk > 4 << 20)
 
 
+def test_what_more_texts_would_take_is_foretold() -> None:
+    store = KeptStates(Limits(memory=80 << 20, disk=0))
+    assert store.expected(1000) == 0  # nothing to go by
+    store.gather([b"a", b"b"], lambda position: torch.zeros(10 + 10 * position, 64))
+    assert store.expected(2) == 4 * 64 * 30  # what is filled, not what is reserved
+    assert store.expected(2000) == 1000 * store.expected(2)
+    assert store.expected(10**6) == 80 << 20  # the rest is computed anew
+
+
 def test_texts_are_told_apart_by_tokens_and_segments() -> None:
     ids = torch.tensor([[1, 2, 3], [1, 2, 0], [1, 2, 3]])
     types = torch.tensor([[0, 0, 0], [0, 0, 0], [0, 0, 1]])

@@ -65,3 +65,36 @@ def test_a_loss_that_is_not_finite_is_a_finding_and_no_crash(
     found = inspect("classification", uneven, model=tiny_model)
     assert found.estimates is None
     assert any("the loss became nan at step 1" in each.message and each.remedy for each in found.findings)
+
+
+def test_memory_counts_what_a_few_steps_do_not_show(
+    uneven: pd.DataFrame, tiny_model: str, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peaks are given, so that what comes on top of them is known: the best weights, and of a long run a checkpoint
+    with its two moments."""
+    peaks = iter([5_000_000, 1_000_000, 1_000_000] * 2)
+    monkeypatch.setattr("nbtune.running.resident.peak", lambda: next(peaks))
+    monkeypatch.setattr("nbtune.running.resident.resident", lambda: 1_000_000)
+    short, long = (
+        inspect("classification", uneven, model=tiny_model, epochs=1, batch_size=4, checkpoint_every=every).estimates
+        for every in (1000, 1)
+    )
+    assert short is not None
+    assert long is not None
+    assert short.memory is not None
+    assert long.memory is not None
+    weights = short.memory - 5_000_000
+    assert weights > 0
+    assert long.memory - 5_000_000 == pytest.approx(4 * weights, rel=0.1)  # best, copy, and its moments
+    assert next(peaks, None) is None
+
+
+def test_memory_is_that_of_the_report_where_it_takes_more(
+    uneven: pd.DataFrame, tiny_model: str, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peaks = iter([5_000_000, 90_000_000, 80_000_000])
+    monkeypatch.setattr("nbtune.running.resident.peak", lambda: next(peaks))
+    monkeypatch.setattr("nbtune.running.resident.resident", lambda: 60_000_000)
+    found = inspect("classification", uneven, model=tiny_model, epochs=1, batch_size=4).estimates
+    assert found is not None
+    assert found.memory == 90_000_000  # all the training examples were learned from: nothing to extrapolate
