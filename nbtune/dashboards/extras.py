@@ -54,7 +54,7 @@ class Extra:
         given: Mapping[str, str] = {name: str(place.value) for name, place in self.inputs.items()}
         drawn = self._panel.draw(self._model(), given)
         pieces = drawn if isinstance(drawn, (list, tuple)) else [drawn]
-        self.picture.value = panel(*(_piece(each) for each in pieces))
+        self.picture.value = panel(*(piece(each) for each in pieces))
 
     def _model(self) -> Model:
         run = self._run
@@ -78,7 +78,7 @@ def _input(ask: Ask) -> Any:
     return entry(label, ask.default) if ask.lines == 1 else area(label, ask.default, rows=ask.lines)
 
 
-def _piece(drawn: Any) -> Markup:
+def piece(drawn: Any) -> Markup:
     """One thing that a panel drew: HTML of its own, which it has escaped, a table, or something with a picture."""
     if isinstance(drawn, str):
         return tag("div", Markup(drawn))

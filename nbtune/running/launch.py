@@ -192,6 +192,8 @@ def _checked(
             folders.refuse_taken(spec.name, further)
         tell(watchers, Preparing(stage="reading the data", done=0, total=1))
         prepared = _prepare(spec, configured, spec.columns, namespace, **sources)
+    if spec.name is not None and overwrite:  # of a family of five, two that are asked for now leave none of the others
+        further = sorted({*further, *seeds.former(spec.name)})
     folder = folders.create(spec.name, spec.task, overwrite=overwrite, further=further)
     described = {"data": prepared.data, **{part: _words(sources[part]) for part in ("validation", "test")}}
     spec = spec.model_copy(update={"name": folder.name, **described})

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
-from nbtune.errors import RunError
+from nbtune.errors import NbtuneError, RunError
 from nbtune.running import folder as folders
 from nbtune.running import identity, interrupts, locks
 from nbtune.running.folder import RunFolder
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 def endings(spec: RunSpec) -> list[str]:
     """What the names of the further runs of a family add to that of the first."""
     return [f".seed{spec.seed + place}" for place in range(1, spec.seeds)]
+
+
+def former(name: str) -> list[str]:
+    """What the names of the further runs add that a run of this name has beside it now; they go where it goes."""
+    folder = RunFolder(folders.runs_dir() / name)
+    with contextlib.suppress(NbtuneError):  # its spec cannot be read: nobody knows whether it had any
+        return [other.name.removeprefix(name) for other in _further(Run(folder))] if folder.is_run() else []
+    return []
 
 
 def family(run: Run) -> list[Run]:

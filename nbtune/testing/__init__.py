@@ -52,7 +52,8 @@ def check_task(
     columns: Mapping[str, str | list[str]] | None = None,
     model: str | Path | None = None,
 ) -> Checked:
-    """Check that a task keeps the contract of `nbtune.api.Task`, from its columns to a trained, reloaded model.
+    """Check that a task keeps the contract of `nbtune.api.Task`, from its columns to a trained, reloaded model and the
+    panels it brings to the dashboard.
 
     `rows` are good rows with their targets, a dozen or more, each label at least three times: a quarter is held out.
     `columns` names columns as `[columns]` does. `model` is a folder or an alias to try the task on; by default a
@@ -63,7 +64,7 @@ def check_task(
         PluginError: every breach found in the first stage that has one, each with what to do; later stages
             stand on it and are not reached.
     """
-    from nbtune.testing import declaration, heads, reading, scoring, showing, training
+    from nbtune.testing import declaration, heads, panels, reading, scoring, showing, training
     from nbtune.testing.walk import Walk, breaches
 
     began = time.monotonic()
@@ -74,6 +75,7 @@ def check_task(
         "metrics": scoring.check,
         "showing": showing.check,
         "training": training.check,
+        "panels": panels.check,
     }
     with TemporaryDirectory(prefix="nbtune-check-") as workspace:
         walk = Walk(task, rows, dict(columns or {}), model, Path(workspace))

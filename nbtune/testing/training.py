@@ -30,9 +30,9 @@ def check(walk: Walk) -> Iterator[str]:
     yield from _told(events)
     trained = made[0]  # the report makes another, to ask what the model knew before
     set_training(trained, False)
-    opened = open_model(folder.path, "cpu", "fp32", task=walk.task)
+    walk.opened = open_model(folder.path, "cpu", "fp32", task=walk.task)
     for name, examples in (("held out", walk.held_out), ("without targets", walk.asked)):
-        before, after = predict(trained, examples), list(opened.predict(examples))
+        before, after = predict(trained, examples), list(walk.opened.predict(examples))
         if not alike(before, after):
             yield (
                 f"the saved model answers the rows {name} otherwise than the trained one: list every trained module in "

@@ -14,6 +14,7 @@ import numpy as np
 
 from nbtune.data.prepare import Prepared
 from nbtune.errors import NbtuneError
+from nbtune.running.model import Model
 from nbtune.running.spec import RunSpec, make_spec
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
@@ -40,6 +41,8 @@ class Walk:
     head: Head = field(init=False)
     predictions: list[Any] = field(init=False)
     """Of the held-out examples."""
+    opened: Model = field(init=False)
+    """The model after one epoch, as it was saved."""
     features: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
 

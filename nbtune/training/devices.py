@@ -33,7 +33,8 @@ class Device:
         if self.kind == "cuda":
             return f"cuda ({torch.cuda.get_device_name(self.device)})"
         if self.kind == "cpu":
-            return f"cpu ({torch.get_num_threads()} threads)"
+            threads = torch.get_num_threads()
+            return f"cpu ({threads} thread{'s' if threads > 1 else ''})"
         return self.kind
 
     @property

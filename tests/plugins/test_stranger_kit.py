@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from pydantic import Field
 
 from nbtune.api import (
+    Ask,
     Baseline,
     Claim,
     Column,
@@ -21,6 +23,7 @@ from nbtune.api import (
     LabelScores,
     Metric,
     MetricSet,
+    Panel,
     Problem,
     Task,
     TaskOptions,
@@ -29,7 +32,7 @@ from nbtune.api import (
     majority,
     mean,
 )
-from nbtune.errors import PluginError
+from nbtune.errors import DataError, PluginError
 from nbtune.testing import check_task
 
 ROWS = [
@@ -74,11 +77,11 @@ class Mood(Task):
 
 def test_a_good_task_passes_and_says_what_was_checked(tiny_model: str) -> None:
     checked = check_task(Mood(), ROWS, model=tiny_model)
-    assert checked.stages == ("declaration", "reading", "head", "metrics", "showing", "training")
+    assert checked.stages == ("declaration", "reading", "head", "metrics", "showing", "training", "panels")
     assert checked.examples == {"train": 12, "validation": 4}
     assert checked.features == 12
     assert set(checked.metrics) == {"hits"}
-    assert str(checked).startswith("mood: declaration, reading, head, metrics, showing, training kept the contract")
+    assert str(checked).startswith("mood: declaration, reading, head, metrics, showing, training, panels kept the contract")
 
 
 def test_the_kit_makes_its_own_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,6 +405,44 @@ def test_a_baseline_must_answer_in_the_form_of_the_head(tiny_model: str) -> None
 def test_markup_from_the_data_must_be_escaped(tiny_model: str) -> None:
     task = variant(render=lambda _, example, __: f"<p>{example.inputs['text']}</p>")
     assert "pass every piece of data to nbtune.api.escape" in refusal(task, tiny_model)
+
+
+def shown_as(**changes: Any) -> Panel:
+    return dataclasses.replace(Panel("Look", (Ask("word", "word", "day"),), lambda *_: "drawn"), **changes)
+
+
+PANELS: dict[str, tuple[Any, str]] = {
+    "no panels": ("Look", "give a sequence of nbtune.api.Panel"),
+    "the same title": ([shown_as(), shown_as()], "each names a tab"),
+    "the same input": ([shown_as(asks=(Ask("a", "a"), Ask("a", "b")))], "share a name: ['a', 'a']"),
+    "choices": ([shown_as(asks=(Ask("a", "a", choices=lambda _: [1, 2]),))], "are [1, 2]: give texts"),
+    "drawn": ([shown_as(draw=lambda *_: 7)], "a panel drew a int"),
+    "empty": ([shown_as(draw=lambda _, given: given["word"][0])], "IndexError"),
+    "hostile": ([shown_as(draw=lambda _, given: f"<b>{given['word']}</b>")], "pass every piece of data through escape"),
+}
+
+
+@pytest.mark.parametrize("case", PANELS)
+def test_a_wrong_panel_is_named(case: str) -> None:
+    from nbtune.testing import panels  # which imports torch, as this module must not: it is a plugin's
+    from nbtune.testing.walk import breaches
+
+    shown, said = PANELS[case]
+    walk: Any = SimpleNamespace(task=variant(panels=lambda _: shown), opened=None)  # these draw without a model
+    assert said in "\n".join(breaches(panels.check, walk))
+
+
+def test_a_panel_gets_the_saved_model_and_may_refuse_what_was_typed(tiny_model: str) -> None:
+    seen: list[Any] = []
+
+    def draw(model: Any, given: Mapping[str, str]) -> str:
+        if not given["word"].isalpha():
+            raise DataError("that is no word", "such as day")
+        seen.extend(model.predict([Example({"text": given["word"]})]))
+        return "drawn"
+
+    check_task(variant(panels=lambda _: [shown_as(draw=draw)]), ROWS, model=tiny_model)
+    assert [type(each) for each in seen] == [LabelScores]
 
 
 def test_an_untrained_module_left_out_of_the_saved_model_is_noticed(tiny_model: str) -> None:

@@ -134,7 +134,7 @@ print(json.dumps([tasks, {failure.distribution: failure.reason for failure in fo
 
 def test_the_strangers_own_test_passes_where_it_is_installed(environment: str, project: Path) -> None:
     said = python("-m", "pytest", "-q", "-s", "tests", program=environment, folder=project)
-    assert "wording: declaration, reading, head, metrics, showing, training kept the contract" in said
+    assert "wording: declaration, reading, head, metrics, showing, training, panels kept the contract" in said
 
 
 def test_the_guides_cells_train_score_and_predict(environment: str, tiny_model: str, tmp_path: Path) -> None:

@@ -158,6 +158,18 @@ def test_an_unnamed_family_gets_a_number_that_is_free_for_all_of_it(tiny_model: 
     assert run.name == "classification-2"
 
 
+def test_overwriting_a_larger_family_leaves_none_of_it_and_no_stranger_is_touched(
+    tiny_model: str, runs_dir: Path
+) -> None:
+    trained(tiny_model, "mine", seeds=3, epochs=1)
+    trained(tiny_model, "mine.seed3", epochs=1, seed=9)
+    run = trained(tiny_model, "mine", epochs=1, overwrite=True)
+    assert run.status == "finished"
+    assert sorted(path.name for path in runs_dir.iterdir()) == ["mine", "mine.seed3"]
+    (runs_dir / "mine" / "spec.toml").write_text("seeds = ", encoding="utf-8")
+    assert trained(tiny_model, "mine", epochs=1, overwrite=True).status == "finished"
+
+
 def test_overwriting_a_family_overwrites_all_of_it(tiny_model: str, runs_dir: Path) -> None:
     trained(tiny_model, "mine", seeds=3)
     run = trained(tiny_model, "mine", seeds=3, epochs=1, overwrite=True)
