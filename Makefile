@@ -45,7 +45,7 @@ tests: venv
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/running -m main_thread
 
 notebooks: venv
-	$(BIN)/python -m pytest tests/notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 # with a Chromium on PATH or Playwright's own; without one these tests are skipped, and say so
 test-browser: venv

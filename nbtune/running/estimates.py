@@ -23,35 +23,24 @@ from nbtune.data.prepare import Prepared
 from nbtune.drawing import Record
 from nbtune.running import resident
 from nbtune.running.background import refuse_second
-from nbtune.running.before import MOST, untrained
 from nbtune.running.features import encode
-from nbtune.running.finishing import predict
 from nbtune.running.folder import RunFolder
 from nbtune.running.memory import give_back, hold_on
 from nbtune.running.plan import Plan
 from nbtune.running.runner import loop_settings, make_head
 from nbtune.running.spec import RunSpec, interval
+from nbtune.running.trial_answers import TrialAnswers
 from nbtune.tasks.head import Head, Recipe
 from nbtune.tasks.pretrained import Pretrained
 from nbtune.tasks.task import Task
-from nbtune.training.batches import Budget
 from nbtune.training.devices import Device, choose_device
 from nbtune.training.job import Job
-from nbtune.training.loop import set_training
 from nbtune.training.randomness import random_state, seed_generators, set_random_state
 from nbtune.training.trial import TrialSteps
 from nbtune.values import Example
 
 _ENCODING = 2.0
 """Seconds that encoding all training examples may take; beyond it, as many as that allows stand for the rest."""
-_ANSWERED = (16, 96)
-"""Validation examples answered to tell what an evaluation costs at all, and for each."""
-_REPORTED = 500
-"""Training examples that the baselines learn from to tell what a report costs."""
-_AT_ONCE = 256
-"""Examples answered at most to tell what the largest batch of an evaluation takes."""
-_TERMS = 0.75
-"""The power of the training examples with which the baselines' memory grows: that of a vocabulary, by Heaps' law."""
 _WRITTEN = 64 << 20
 """Bytes written to tell how fast the disk is."""
 
@@ -123,19 +112,21 @@ class _Measuring:
         )
         steps = TrialSteps(job, share)
         training = steps.measure(again=self.spec.freeze != 0 and self.spec.keep_frozen)
-        once, each = self._answering(int(job.lengths.max()))
+        answers = TrialAnswers(self.plan, self.head, self.device, longest=int(job.lengths.max()))
         stages = {
             "opening the model": self.opening,
             "encoding the texts": encoding,
             "training": training,
-            "evaluating": self._passes(steps.total) * (once + each * len(self.plan.prepared.parts["validation"])),
+            "evaluating": self._passes(steps.total) * answers.seconds(len(self.plan.prepared.parts["validation"])),
         }
         learning = _sum(resident.peak(), self._kept_beside(job, share, sum(stages.values()), steps.total))
         job.finish()
         give_back()
         resident.forget_peak()
-        report, scoring = self._reporting(once, each)
+        report, scoring = answers.report()
         stages["saving and reporting"] = report + self._saving()
+        if self.spec.seeds > 1:
+            stages["the other seeds"] = (self.spec.seeds - 1) * sum(stages.values())
         on_cuda = self.device.kind == "cuda"
         return Estimate(
             seconds=sum(stages.values()),
@@ -168,66 +159,9 @@ class _Measuring:
             )
         return features, seconds, len(some) / len(examples)
 
-    def _answering(self, longest: int) -> tuple[float, float]:
-        """Seconds that answering validation examples takes at all, and for each; `longest` is the most tokens of a
-        text."""
-        validation = self.plan.prepared.parts["validation"]
-        set_training(self.head, False)
-        took: list[tuple[int, float]] = []
-        for count in _ANSWERED:
-            examples = _spread(validation, count)
-            began = time.perf_counter()
-            self._predict(examples)
-            took.append((len(examples), time.perf_counter() - began))
-        # enough to fill a batch of long texts: the most memory
-        self._predict(_longest(validation, min(_AT_ONCE, 1 + 2 * Budget().tokens // max(1, longest))))
-        (few, short), (many, long) = took
-        each = max(0.0, (long - short) / (many - few) if many > few else long / many)
-        return max(0.0, long - each * many), each
-
-    def _predict(self, examples: Sequence[Example]) -> list[Any]:
-        return list(predict(self.plan, self.head, self.device, examples))
-
     def _passes(self, steps: int) -> int:
         every = self.spec.evaluate_every
         return self.spec.epochs if every == "epoch" else -(-steps // every)
-
-    def _reporting(self, once: float, each: float) -> tuple[float, int | None]:
-        """Seconds of what follows the training, and the most memory held then: what is fitted after the weights, the
-        last answers, those of the model before, the report with its baselines."""
-        from nbtune.evaluation.reporting import make_report
-
-        plan, parts = self.plan, self.plan.prepared.parts
-        scored = parts.get("test") or parts["validation"]
-        asked = _spread(scored, _ANSWERED[-1])
-        predictions = self._predict(asked)
-        began = time.perf_counter()
-        few = _longest(scored, _ANSWERED[0])
-        rivals, _ = untrained(plan.task, lambda: plan.base, plan.prepared.inventory, plan.recipe, self.device, few)
-        opening = max(0.0, time.perf_counter() - began - once - each * len(few))
-        answering = resident.peak()
-        resident.forget_peak()
-        held = resident.resident()
-        learned = _spread(parts["train"], _REPORTED)
-        began = time.perf_counter()
-        make_report(
-            run="estimate",
-            task=plan.task,
-            inventory=plan.prepared.inventory,
-            data="validation",
-            examples=asked,
-            predictions=predictions,
-            train=learned,
-        )
-        times = len(parts["train"]) / len(learned)
-        reporting = (time.perf_counter() - began) * times
-        most = resident.peak()
-        if most is not None and held is not None and answering is not None:
-            most = max(answering, held + int(max(0, most - held) * times**_TERMS))
-        concluding = type(self.head).conclude is not Head.conclude
-        conclusion = concluding * (once + each * len(parts["validation"]))
-        before = opening + (once + each * min(len(scored), MOST) if rivals else 0.0)
-        return conclusion + once + each * len(scored) + before + reporting, most
 
     def _saving(self) -> float:
         """Seconds to write the model, by how fast a temporary file is written and synced."""
@@ -257,18 +191,6 @@ class _Measuring:
 
 def _sum(measured: int | None, known: int) -> int | None:
     return None if measured is None else measured + known
-
-
-def _longest(examples: Sequence[Example], count: int) -> list[Example]:
-    """The longest of some examples from everywhere in a part, by the characters of what they give to the model."""
-    some = _spread(examples, 20 * count)
-    return sorted(some, key=lambda example: len(str(example.inputs)), reverse=True)[:count]
-
-
-def _spread(examples: Sequence[Example], count: int) -> list[Example]:
-    """Examples from everywhere in a part."""
-    places = np.unique(np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(int))
-    return [examples[int(place)] for place in places]
 
 
 def _last(work: Any) -> FeatureSet:

@@ -81,7 +81,9 @@ def test_a_good_task_passes_and_says_what_was_checked(tiny_model: str) -> None:
     assert checked.examples == {"train": 12, "validation": 4}
     assert checked.features == 12
     assert set(checked.metrics) == {"hits"}
-    assert str(checked).startswith("mood: declaration, reading, head, metrics, showing, training, panels kept the contract")
+    assert str(checked).startswith(
+        "mood: declaration, reading, head, metrics, showing, training, panels kept the contract"
+    )
 
 
 def test_the_kit_makes_its_own_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,12 @@ def test_the_time_of_all_steps_is_extrapolated_by_their_cost(
     assert np.ptp(steps.costs) > 0
 
 
+def test_the_other_seeds_take_as_long_each(uneven: pd.DataFrame, tiny_model: str, runs_dir: Path) -> None:
+    found = inspect("classification", uneven, model=tiny_model, epochs=1, seeds=4).estimates
+    assert found is not None
+    assert found.stages["the other seeds"] == pytest.approx(0.75 * (found.seconds - found.stages["reading the data"]))
+
+
 def test_examples_that_take_long_to_encode_are_stood_for_by_some(
     tiny_model: str, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
