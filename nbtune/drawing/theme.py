@@ -15,7 +15,8 @@ Tone = Literal["plain", "good", "warning", "error"]
 _LINE = 500
 """Characters of what should be a line."""
 
-# the rule for JupyterLab's outputs: buttons above a run whose kernel is gone would stay as "Loading widget..."
+# the rules for JupyterLab's outputs: buttons above a run whose kernel is gone, or is not heard by a page that was
+# opened while it was busy, would stay as "Loading widget..."; the second tells at once that the picture stands still
 _STYLE = """
 .nbtune{--nb-text:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));
 --nb-soft:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#767676));
@@ -44,7 +45,8 @@ border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-wo
 .nbtune .nbtune-right{text-align:right!important;font-variant-numeric:tabular-nums}
 .nbtune details{border-left:2px solid var(--nb-line);padding-left:8px;margin:.35em 0}
 .nbtune summary{cursor:pointer;color:var(--nb-soft)}
-.nbtune .nbtune-box{outline-offset:-2px!important;max-height:16.5em;overflow-y:auto;padding-right:4px;border-bottom:1px solid var(--nb-line)}
+.nbtune .nbtune-box{outline-offset:-2px!important;
+max-height:16.5em;overflow-y:auto;padding-right:4px;border-bottom:1px solid var(--nb-line)}
 .nbtune .nbtune-box .nbtune-scroll{margin:0;overflow:visible}
 .nbtune .nbtune-box th{position:sticky;top:0;
 background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas))!important}
@@ -58,6 +60,10 @@ background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas))!import
 var(--jp-brand-color1,var(--vscode-focusBorder,#2f7fd1))!important;outline-offset:1px}
 .jp-OutputArea-child:has(>.jupyter-widgets):not(:has(.jupyter-widgets .jupyter-widgets)):has(+ .jp-OutputArea-child
 .nbtune){display:none}
+.jp-OutputArea-child:has(>.jp-OutputArea-output.lm-Panel):not(:has(>.jp-OutputArea-output>*)):has(+
+.jp-OutputArea-child .nbtune){display:none}
+.jp-OutputArea-child:has(>.jp-OutputArea-output.lm-Panel):not(:has(>.jp-OutputArea-output>*))
++ .jp-OutputArea-child .nbtune-late{animation-duration:1s}
 .nbtune .nbtune-badge{white-space:nowrap;border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
 .nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
 .nbtune .nbtune-error{color:var(--nb-bad)}
