@@ -51,7 +51,7 @@ def test_steps_redraw_neither_the_scores_nor_the_data(published: Any, story: Sto
     assert scores == {"text/plain": ""}
     assert "about the data: 1 warning, 1 note" in data["text/html"]
     assert "1 warning, 1 note, below" in moving["text/html"]
-    assert all("learning rate" in bundle["text/html"] for bundle in published.updates)
+    assert all("<progress" in bundle["text/html"] for bundle in published.updates)
     for event in events[15:-2]:
         display.on_event(event)
     evaluated = [bundle for bundle in published.updates if "newest (step" in bundle["text/html"]]
