@@ -10,8 +10,8 @@ from nbtune.drawing.picture import Bundle, Picture
 from nbtune.drawing.record import Record
 from nbtune.drawing.still import still
 from nbtune.drawing.tables import markdown_table, table, text_table
-from nbtune.drawing.text import Markup, duration, escape, join, markdown_safe, number, shorten, size, visible
-from nbtune.drawing.theme import badge, callout, facts, fold, panel, progress, style, tag
+from nbtune.drawing.text import Markup, counted, duration, escape, join, markdown_safe, number, shorten, size, visible
+from nbtune.drawing.theme import badge, boxed, callout, facts, fold, late, panel, progress, style, tag
 
 __all__ = [
     "Bundle",
@@ -21,13 +21,16 @@ __all__ = [
     "Record",
     "Series",
     "badge",
+    "boxed",
     "callout",
+    "counted",
     "duration",
     "escape",
     "facts",
     "fold",
     "interval_chart",
     "join",
+    "late",
     "line_chart",
     "markdown_safe",
     "markdown_table",

@@ -198,4 +198,5 @@ def round_ticks(low: float, high: float, about: int = 4) -> list[float]:
 
 
 def tick_words(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"
+    # with four digits the steps from 1.605 to 1.615 would look uneven
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.6g}"

@@ -86,6 +86,11 @@ def number(value: object, digits: int = 4) -> str:
     return f"{amount:.{digits}g}" if amount and float(shown.replace(",", "")) == 0 else shown
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Such as "1 note" and "3 notes"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def duration(seconds: float) -> str:
     """Seconds as `4.2 s`, `3 min 10 s` or `2 h 5 min`."""
     if not math.isfinite(seconds) or seconds < 0:

@@ -15,7 +15,8 @@ Tone = Literal["plain", "good", "warning", "error"]
 _LINE = 500
 """Characters of what should be a line."""
 
-# the rule for JupyterLab's outputs: buttons above a run whose kernel is gone would stay as "Loading widget..."
+# the rules for JupyterLab's outputs: buttons above a run whose kernel is gone, or is not heard by a page that was
+# opened while it was busy, would stay as "Loading widget..."; the second tells at once that the picture stands still
 _STYLE = """
 .nbtune{--nb-text:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));
 --nb-soft:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#767676));
@@ -44,13 +45,25 @@ border-bottom:1px solid var(--nb-line);white-space:normal;overflow-wrap:break-wo
 .nbtune .nbtune-right{text-align:right!important;font-variant-numeric:tabular-nums}
 .nbtune details{border-left:2px solid var(--nb-line);padding-left:8px;margin:.35em 0}
 .nbtune summary{cursor:pointer;color:var(--nb-soft)}
-.nbtune summary:focus-visible,.nbtune a:focus-visible{outline:2px solid var(--nb-accent);outline-offset:2px}
+.nbtune .nbtune-box{outline-offset:-2px!important;
+max-height:16.5em;overflow-y:auto;padding-right:4px;border-bottom:1px solid var(--nb-line)}
+.nbtune .nbtune-box .nbtune-scroll{margin:0;overflow:visible}
+.nbtune .nbtune-box th{position:sticky;top:0;
+background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas))!important}
+.nbtune .nbtune-late{animation:nbtune-late 10s step-end}
+@keyframes nbtune-late{from{visibility:hidden;position:absolute}}
+.nbtune summary:focus-visible,.nbtune .nbtune-box:focus-visible,
+.nbtune a:focus-visible{outline:2px solid var(--nb-accent);outline-offset:2px}
 .nbtune progress{accent-color:var(--nb-accent);width:220px;height:12px;vertical-align:middle}
 .nbtune-controls{gap:4px;align-items:center}
 .nbtune-controls button:focus-visible,.nbtune-controls input:focus-visible{outline:2px solid
 var(--jp-brand-color1,var(--vscode-focusBorder,#2f7fd1))!important;outline-offset:1px}
 .jp-OutputArea-child:has(>.jupyter-widgets):not(:has(.jupyter-widgets .jupyter-widgets)):has(+ .jp-OutputArea-child
 .nbtune){display:none}
+.jp-OutputArea-child:has(>.jp-OutputArea-output.lm-Panel):not(:has(>.jp-OutputArea-output>*)):has(+
+.jp-OutputArea-child .nbtune){display:none}
+.jp-OutputArea-child:has(>.jp-OutputArea-output.lm-Panel):not(:has(>.jp-OutputArea-output>*))
++ .jp-OutputArea-child .nbtune-late{animation-duration:1s}
 .nbtune .nbtune-badge{white-space:nowrap;border:1px solid currentColor;border-radius:9px;padding:0 8px;font-size:.9em}
 .nbtune .nbtune-good{color:var(--nb-good)}.nbtune .nbtune-warning{color:var(--nb-warn)}
 .nbtune .nbtune-error{color:var(--nb-bad)}
@@ -87,6 +100,21 @@ def fold(summary: object, *parts: object, shown: bool = False) -> Markup:
     return Markup(
         f"<details{' open' if shown else ''}><summary>{escape(summary, _LINE)}</summary>{join(parts)}</details>"
     )
+
+
+def boxed(title: str, *parts: object) -> Markup:
+    """Something long to scroll in, by wheel or keys; JupyterLab would take the keys on it for its own commands."""
+    name = escape(title, _LINE)
+    return Markup(
+        f'<div><div class="nbtune-soft">{name}</div><div class="nbtune-box" role="region" tabindex="0" '
+        f'data-lm-suppress-shortcuts="true" aria-label="{name}">{join(parts)}</div></div>'
+    )
+
+
+def late(*parts: object) -> Markup:
+    """What appears when it has stood there for a while: in a picture that is redrawn all the time, only when it no
+    longer is. Where styles are stripped it is there from the start."""
+    return tag("div", *parts, css="nbtune-late")
 
 
 def badge(text: object, tone: Tone = "plain") -> Markup:

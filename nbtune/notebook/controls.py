@@ -12,10 +12,10 @@ from typing import Any
 
 from nbtune.control import Control
 from nbtune.notebook.live_chart import LiveChart
+from nbtune.notebook.outputs import BLANK
 from nbtune.notebook.state import RunState
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-_BLANK = {"text/plain": ""}
 _DEAF = "the interrupt key stops the run and keeps its model"
 """What a frontend shows that knows no widgets."""
 
@@ -114,14 +114,14 @@ class Place:
     def __init__(self) -> None:
         from IPython.display import display
 
-        self._handle: Any = display(_BLANK, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._handle: Any = display(BLANK, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
     def show(self, controls: Controls) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": controls.widget.model_id}
         self._handle.update({VIEW: view, "text/plain": _DEAF}, raw=True)
 
     def clear(self) -> None:
-        self._handle.update(_BLANK, raw=True)
+        self._handle.update(BLANK, raw=True)
 
 
 def _all_of(widget: Any) -> Iterator[Any]:

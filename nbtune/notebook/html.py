@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from nbtune.drawing import (
     Markup,
-    Series,
     badge,
     callout,
+    counted,
     duration,
     escape,
     facts,
     fold,
-    line_chart,
+    join,
+    late,
     number,
     panel,
     progress,
     shorten,
     size,
-    smooth,
-    still,
     table,
     tag,
 )
 from nbtune.drawing.theme import Tone
-from nbtune.events import Prepared
-from nbtune.notebook.classes import per_class
+from nbtune.notebook.classes import per_class, per_class_boxed
+from nbtune.notebook.curves import curves_row
+from nbtune.notebook.data_drawn import data_details, findings, findings_counted
 from nbtune.notebook.state import RunState
 
-_WIDTH = 390
-"""Of a chart: two stand side by side in a window of 1,000 pixels."""
 _TONES: Mapping[str, Tone] = {
     "finished": "good",
     "stopped": "warning",
@@ -48,59 +44,42 @@ def run_panel(state: RunState, *, report: object = "", folder: str = "", curves:
     return panel(
         _header(state),
         _whereabouts(state),
-        _findings(state.prepared),
+        findings(state.prepared),
         _progress(state) if state.ended is None else "",
-        *(
-            callout(note.message, tone="warning" if note.severity == "warning" else "plain")
-            for note in state.notes[-8:]
-        ),
-        _curves(state, loss=curves),
+        _notes(state),
+        curves_row(state, loss=curves),
         report or tag("div", _scores(state), per_class(state), css="nbtune-row nbtune-top"),
         _details(state, scores=bool(report)),
         _next(state, folder) if state.ended is not None else "",
     )
 
 
-def data_details(prepared: Prepared) -> Markup:
-    """Which columns were taken and why, the sizes of the parts, the labels."""
-    columns = [(name, column, prepared.reasons.get(name, "")) for name, column in prepared.columns.items()]
-    parts = [(part, count) for part, count in prepared.parts.items()]
-    labels = sorted(prepared.labels.items(), key=lambda item: -item[1])
-    shown = [(shorten(label, 100), count) for label, count in labels[:40]]
-    more = (
-        tag("p", f"and {len(labels) - len(shown)} more labels", css="nbtune-soft") if len(labels) > len(shown) else ""
-    )
-    return tag(
-        "div",
-        tag("div", prepared.data),
-        *([tag("div", f"split: {prepared.split}")] if prepared.split else []),
-        table(("the task's column", "taken from", "why"), columns),
-        table(("part", "examples"), parts),
-        table(("label", "in training"), shown) if shown else "",
-        more,
+def moving_panel(state: RunState, *, curves: bool = True) -> Markup:
+    """Of a run that trains: what changes with every step, and so is drawn twice a second. It has nothing to open."""
+    noticed = findings_counted(state.prepared.findings) if state.prepared is not None else ""
+    return panel(
+        _header(state, [("about the data", f"{noticed}, below")] if noticed else []),
+        _whereabouts(state),
+        _progress(state),
+        _notes(state),
+        curves_row(state, loss=curves),
     )
 
 
-def findings_list(findings: tuple[Mapping[str, Any], ...]) -> Markup:
-    """What the checks noticed, the grave ones first."""
-    order = {"error": 0, "warning": 1, "note": 2}
-    tones: Mapping[str, Tone] = {"error": "error", "warning": "warning"}
-    ranked = sorted(findings, key=lambda finding: order.get(str(finding.get("severity")), 3))
-    return Markup(
-        "".join(
-            callout(
-                finding.get("message", ""),
-                Markup(f'<br><span class="nbtune-soft">{escape(finding["remedy"])}</span>')
-                if finding.get("remedy")
-                else "",
-                tone=tones.get(str(finding.get("severity")), "plain"),
-            )
-            for finding in ranked
-        )
-    )
+def scored_panel(state: RunState) -> Markup:
+    """Of a run that trains: what changes with an evaluation or a setting; "" before the first."""
+    scores, classes = _scores(state), per_class_boxed(state)
+    shown = tag("div", scores, classes, css="nbtune-row nbtune-top") if scores else ""
+    history = join([_history(state) if len(state.evaluations) > 1 else "", _changes(state)])
+    return panel(shown, history) if shown or history else Markup("")
 
 
-def _header(state: RunState) -> Markup:
+def given_panel(state: RunState) -> Markup:
+    """Of a run that trains: what does not change; "" before the data were read."""
+    return panel(findings(state.prepared), _data(state)) if state.prepared is not None else Markup("")
+
+
+def _header(state: RunState, more: Sequence[tuple[str, object]] = ()) -> Markup:
     started, prepared = state.started, state.prepared
     name = started.run if started else (prepared.task if prepared else "nbtune")
     pairs: list[tuple[str, object]] = []
@@ -119,7 +98,7 @@ def _header(state: RunState) -> Markup:
     return tag(
         "div",
         tag("div", title, " ", badge(state.status, _TONES.get(state.status, "plain")), css="nbtune-row"),
-        facts(pairs),
+        facts([*pairs, *more]),
     )
 
 
@@ -144,52 +123,40 @@ def _progress(state: RunState) -> Markup:
         doing = state.preparing
         label = f"{doing.stage} {doing.done:,} of {doing.total:,}" if doing.total else doing.stage
         rows.append(tag("div", progress(doing.done, doing.total, label), label, css="nbtune-row nbtune-soft"))
-    if state.seen_at and state.started is not None:  # a picture may be saved, and looked at when all is over
-        command = tag("code", f"%nbtune show {state.started.run}")
-        rows.append(tag("div", f"as of {state.seen_at}; ", command, " tells how it stands", css="nbtune-soft"))
+    rows.append(_as_of(state))
     return Markup("".join(rows))
 
 
-def _findings(prepared: Prepared | None) -> Markup:
-    """Folded, with how many there are of each severity in the line that stays."""
-    if prepared is None or not prepared.findings:
+def _as_of(state: RunState) -> Markup:
+    """A picture may be saved, and looked at when the page has lost the kernel or all is over."""
+    if not state.seen_at or state.started is None:
         return Markup("")
-    return fold(f"about the data: {findings_counted(prepared.findings)}", findings_list(prepared.findings))
+    name = state.started.run
+    if state.whereabouts:  # says itself how to go on
+        return tag("div", f"as of {state.seen_at}", css="nbtune-soft")
+    if not state.busy:
+        command = tag("code", f"%nbtune show {name}")
+        return tag("div", f"as of {state.seen_at}; ", command, " tells how it stands", css="nbtune-soft")
+    command = tag("code", f"%nbtune show {name} --follow")
+    words = (
+        "This picture has stood still for a while. If the page was reloaded or the kernel is gone, ",
+        command,
+        " in another notebook tells how the run stands. While it goes on, cells here wait for its end; the interrupt "
+        "key (■) ends it and keeps its model.",
+    )
+    still = Markup("") if state.paused else late(callout(*words))
+    return join([tag("div", f"as of {state.seen_at}", css="nbtune-soft"), still])
 
 
-def findings_counted(findings: Sequence[Mapping[str, Any]]) -> str:
-    """Such as "1 warning, 3 notes"."""
-    counts = Counter(str(finding.get("severity")) for finding in findings)
-    named = [(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
-    return ", ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for count, severity in named)
+def _notes(state: RunState) -> Markup:
+    tones: Mapping[str, Tone] = {"warning": "warning"}
+    return join(callout(note.message, tone=tones.get(note.severity, "plain")) for note in state.notes[-8:])
 
 
 def _whereabouts(state: RunState) -> Markup:
     if not state.whereabouts or state.ended is not None:
         return Markup("")
     return callout(state.whereabouts, tone="error" if state.cut_off else "plain")
-
-
-def _curves(state: RunState, *, loss: bool) -> Markup:
-    ends = float(state.started.total_steps) if state.started and state.ended is None and not state.cut_off else 0.0
-    reach = (0.0, max(ends, float(state.step), 1.0))
-    span = max(5.0, len(state.losses) / 20)
-    charts = []
-    if loss and len(state.losses) > 1:
-        curves = [
-            Series("each step", state.losses, faint=True, colour=0),
-            Series("training loss", smooth(state.losses, span), colour=0),
-        ]
-        charts.append(line_chart(curves, width=_WIDTH, x_label="step", y_label="training loss", x_range=reach))
-    if state.evaluations:
-        points = [(float(e.step), e.metrics.get(state.headline, float("nan"))) for e in state.evaluations]
-        curve = Series(state.headline, points, dots=True, colour=2)
-        charts.append(
-            line_chart([curve], width=_WIDTH, x_label="step", y_label=f"{state.headline} on validation", x_range=reach)
-        )
-    if state.ended is not None:  # what is redrawn now and then would flicker as an image
-        charts = [still(chart) for chart in charts]
-    return tag("div", *charts, css="nbtune-row") if charts else Markup("")
 
 
 def _scores(state: RunState) -> Markup:
@@ -204,7 +171,7 @@ def _scores(state: RunState) -> Markup:
     ]
     rest = rows[8:]
     shown = table(columns, rows[:8])
-    return tag("div", shown, fold(f"{len(rest)} more scores", table(columns, rest))) if rest else shown
+    return tag("div", shown, fold(counted(len(rest), "more score"), table(columns, rest))) if rest else shown
 
 
 def _headline_first(metrics: Mapping[str, float], headline: str) -> list[tuple[str, float]]:
@@ -212,21 +179,31 @@ def _headline_first(metrics: Mapping[str, float], headline: str) -> list[tuple[s
 
 
 def _details(state: RunState, *, scores: bool) -> Markup:
-    parts = []
-    if state.prepared is not None:
-        taken = ", ".join(f"{name} from {shorten(column, 40)}" for name, column in state.prepared.columns.items())
-        parts.append(fold(f"data: {shorten(taken, 100)}", data_details(state.prepared)))
-    if state.evaluations and (scores or len(state.evaluations) > 1):
-        names = [name for name, _ in _headline_first(state.evaluations[-1].metrics, state.headline)][:8]
-        rows = [
-            (e.step, round(e.epoch, 2), *(e.metrics.get(name) for name in names), "best so far" if e.best else "")
-            for e in state.evaluations[-50:]
-        ]
-        parts.append(fold(f"validation scores ({len(state.evaluations)})", table(("step", "epoch", *names, ""), rows)))
-    if state.changes:
-        rows_ = [(change.step, change.setting, change.old, change.new) for change in state.changes]
-        parts.append(fold("changes while training", table(("step", "setting", "from", "to"), rows_)))
-    return Markup("".join(parts))
+    several = state.evaluations and (scores or len(state.evaluations) > 1)
+    return join([_data(state), _history(state) if several else "", _changes(state)])
+
+
+def _data(state: RunState) -> Markup:
+    if state.prepared is None:
+        return Markup("")
+    taken = ", ".join(f"{name} from {shorten(column, 40)}" for name, column in state.prepared.columns.items())
+    return fold(f"data: {shorten(taken, 100)}", data_details(state.prepared))
+
+
+def _history(state: RunState) -> Markup:
+    names = [name for name, _ in _headline_first(state.evaluations[-1].metrics, state.headline)][:8]
+    rows = [
+        (e.step, round(e.epoch, 2), *(e.metrics.get(name) for name in names), "best so far" if e.best else "")
+        for e in state.evaluations[-50:]
+    ]
+    return fold(f"validation scores ({len(state.evaluations)})", table(("step", "epoch", *names, ""), rows))
+
+
+def _changes(state: RunState) -> Markup:
+    if not state.changes:
+        return Markup("")
+    rows = [(change.step, change.setting, change.old, change.new) for change in state.changes]
+    return fold("changes while training", table(("step", "setting", "from", "to"), rows))
 
 
 def _next(state: RunState, folder: str) -> Markup:

@@ -22,7 +22,7 @@ from nbtune.drawing import (
     text_table,
     visible,
 )
-from nbtune.notebook.html import findings_list
+from nbtune.notebook.data_drawn import findings_list
 from nbtune.notebook.inspection import Inspection, Lengths
 from nbtune.notebook.picture import Picture
 from nbtune.values import Example

@@ -148,6 +148,7 @@ class Nbtune(Magics, Verbs):
         if "quiet" in typed.switches:
             return work([])
         display = display_for(self.shell, past=past, silent=typed.silent, **self._drawing())
+        display.state.ended = None  # a past that ended goes on: else its old end would be drawn first, without controls
         try:
             run = work([display])
         except BaseException as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from nbtune.errors import NbtuneError
@@ -12,8 +12,9 @@ from nbtune.events import Adjusted, Ended, Event, Paused, Preparing, Resumed, St
 from nbtune.notebook.controls import Controls, Place, can_click
 from nbtune.notebook.live_chart import LiveChart, check_installed
 from nbtune.notebook.memory import held
+from nbtune.notebook.outputs import BLANK, Outputs
 from nbtune.notebook.picture import Picture
-from nbtune.notebook.run_picture import final_picture, run_picture
+from nbtune.notebook.run_picture import final_picture, live_pictures, run_picture
 from nbtune.notebook.state import RunState, Throttle
 from nbtune.notebook.terminal import TerminalDisplay
 from nbtune.running import background
@@ -38,7 +39,8 @@ class RunDisplay:
     """Watches a run and keeps one output up to date, at most every `refresh` seconds.
 
     Nothing is drawn before the data has been read and found good, unless that takes long: a refusal needs no picture.
-    `silent` leaves the report out in the end. With `controls` the run that trains in this process gets buttons.
+    `silent` leaves the report out in the end. With `controls` the run that trains in this process gets buttons. `apart`
+    has more outputs than one while it trains, for who opens and scrolls what stands below the progress.
     """
 
     def __init__(
@@ -49,13 +51,15 @@ class RunDisplay:
         past: Iterable[Event] = (),
         silent: bool = False,
         controls: bool = False,
+        apart: bool = False,
     ) -> None:
         self.state = RunState.of(past)
         self._kind = kind
         self._silent = silent
         self._throttle = Throttle(refresh)
         self._began = time.monotonic()
-        self._handle: Any = None
+        self._apart = apart
+        self._outputs = Outputs()
         self._steering = _Steering(live=kind == "live") if controls else None
         # a display that joins a run is drawn from the cell that asked for it and from the thread that trains
         self._drawing = threading.Lock()
@@ -65,10 +69,10 @@ class RunDisplay:
         if self._steering is not None:
             self._steering.see(event)
         if self.state.ended is not None:  # a thread adds after the end why it failed
-            self._show(final_picture(self.state, report=not self._silent))
-        elif self._handle is None and self.state.started is not None:
+            self._show([final_picture(self.state, report=not self._silent)])
+        elif not self._outputs and self.state.started is not None:
             self.draw()  # a resumed run was found good before
-        elif self._handle is None and isinstance(event, Preparing) and time.monotonic() - self._began < _PATIENCE:
+        elif not self._outputs and isinstance(event, Preparing) and time.monotonic() - self._began < _PATIENCE:
             return
         # after these comes a silence that may be long: what they say must stand there meanwhile
         elif isinstance(event, (Paused, Resumed, Adjusted)) or self._throttle.ready():
@@ -76,10 +80,14 @@ class RunDisplay:
 
     def draw(self) -> None:
         """Draw the run as it stands."""
+        training = background.current()
         if not self.state.whereabouts:
             self.state.memory = held()
+            self.state.busy = training is not None and not training.behind
         self.state.seen_at = time.strftime("%H:%M:%S")
-        self._show(run_picture(self.state, curves=self._steering is None or not self._steering.charted))
+        curves = self._steering is None or not self._steering.charted
+        drawn = live_pictures(self.state, curves=curves) if self._apart else [run_picture(self.state, curves=curves)]
+        self._show(drawn)
 
     def of_another_run(self) -> RunDisplay:
         """A display like this for a run that follows in the same cell."""
@@ -88,25 +96,21 @@ class RunDisplay:
             kind=self._kind,
             silent=self._silent,
             controls=self._steering is not None,
+            apart=self._apart,
         )
 
     def abandon(self, error: BaseException) -> None:
-        if self._handle is not None and self.state.ended is None:
+        if self._outputs and self.state.ended is None:
             self.on_event(_end(self.state, error))
 
-    def _show(self, picture: Picture) -> None:
-        from IPython.display import display
-
-        bundle = picture._repr_mimebundle_()
+    def _show(self, pictures: Sequence[Picture]) -> None:
+        bundles = [picture._repr_mimebundle_() if picture.html else BLANK for picture in pictures]
         if self._kind == "text":
-            bundle = {"text/plain": bundle["text/plain"]}
+            bundles = [{"text/plain": bundle["text/plain"]} for bundle in bundles]
         with self._drawing:
             if self._steering is not None:
                 self._steering.show(self.state)
-            if self._handle is None:
-                self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-            else:
-                self._handle.update(bundle, raw=True)
+            self._outputs.show(bundles)
 
 
 class _Steering:
@@ -175,8 +179,9 @@ def display_for(
         check_installed()
     if kind != "html" and is_terminal(shell):
         return TerminalDisplay(refresh=refresh, past=past, silent=silent)
-    clicked = kind != "text" and can_click(shell) and (controls or kind == "live")
-    return RunDisplay(refresh=refresh, kind=kind, past=past, silent=silent, controls=clicked)
+    seen = kind != "text" and can_click(shell)
+    clicked = seen and (controls or kind == "live")
+    return RunDisplay(refresh=refresh, kind=kind, past=past, silent=silent, controls=clicked, apart=seen)
 
 
 def is_terminal(shell: Any) -> bool:

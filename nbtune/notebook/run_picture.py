@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbtune.drawing import Markup, size
 from nbtune.errors import NbtuneError
 from nbtune.events import Noted
-from nbtune.notebook.html import run_panel
+from nbtune.notebook.html import given_panel, moving_panel, run_panel, scored_panel
 from nbtune.notebook.picture import Picture, bundle_of
 from nbtune.notebook.plain import run_markdown, run_text
 from nbtune.notebook.state import RunState
@@ -28,6 +28,13 @@ def run_picture(state: RunState, *, folder: str = "", report: Any = None, curves
         markdown="\n\n".join(filter(None, (run_markdown(state, folder=folder), drawn.get("text/markdown")))),
         text="\n\n".join(filter(None, (run_text(state, folder=folder), drawn.get("text/plain")))),
     )
+
+
+def live_pictures(state: RunState, *, curves: bool = True) -> tuple[Picture, ...]:
+    """A run while somebody looks on, in pieces that are drawn one below the other: each changes at its own pace, and
+    what was opened in one that did not change stays open."""
+    moving = Picture(html=moving_panel(state, curves=curves), markdown=run_markdown(state), text=run_text(state))
+    return (moving, *(Picture(html=each, markdown="", text="") for each in (scored_panel(state), given_panel(state))))
 
 
 def final_picture(state: RunState, *, report: bool = True) -> Picture:

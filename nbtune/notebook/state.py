@@ -49,6 +49,7 @@ class RunState:
     cut_off: bool = False  # nobody trains it, and it has not said how it ended
     memory: tuple[int, int] = (0, 0)  # bytes of the process, and on its device; set by the display
     seen_at: str = ""  # the time of day when it was drawn; set by the display
+    busy: bool = False  # its cell keeps the kernel from running others; set by the display
     _pace: deque[tuple[float, int, int]] = field(default_factory=lambda: deque(maxlen=50))
     _clean: bool = False  # whether the time since the last step was spent on a step alone
 

@@ -41,8 +41,13 @@ class Training:
     def name(self) -> str:
         return self.path.name
 
+    @property
+    def behind(self) -> bool:
+        """Whether it goes on in a thread behind its cell, so that the kernel is free."""
+        return self._thread is not None
+
     def join(self, watcher: Watcher) -> None:
-        """Let somebody watch who came later; one that fails is dropped."""
+        """Let somebody watch who came later; one that fails is dropped, and the log says so."""
         self.joined.append(watcher)
 
     def wait(self, timeout: float | None = None) -> None:

@@ -70,7 +70,8 @@ def _told(
 
     plugins = registry().watchers(run, plan.control)
     others = _Guarded([*watchers, *plugins] if guarded else list(plugins))
-    everybody = (_Guarded(training.joined), *(() if guarded else watchers), others)
+    joined = _Guarded(training.joined)
+    everybody = (joined, *(() if guarded else watchers), others)
     ended, step = False, 0
     try:
         # closed here, so that nothing is written any more when the run is let go of
@@ -81,9 +82,12 @@ def _told(
                 with training.telling:
                     _log(plan, event, everybody)
                     tell(everybody, event)
-                    for note in others.take_notes():
-                        _log(plan, note, everybody)
-                        tell(everybody[:-1], note)
+                    # whoever fails over a note is named by another, and there are fewer of them each time
+                    while notes := [*joined.take_notes(), *others.take_notes()]:
+                        for note in notes:
+                            if not ended:  # a run ends with the word how it did: its status is read there
+                                _log(plan, note, everybody)
+                            tell(everybody, note)
                 yield event
     except (NbtuneError, KeyboardInterrupt) as error:
         if not begun:  # nothing was learned: the name is free again
@@ -108,7 +112,7 @@ def _tell_failure(watchers: Sequence[Watcher], joined: Sequence[Watcher], error:
     """What a cell would show under a failed run, for one whose cell is long done."""
     known = [error.hint] if isinstance(error, NbtuneError) else [f"{type(error).__name__}: {error}"]
     words = "; ".join(filter(None, [*known, "wait() of the run raises the error"]))
-    tell((*watchers, *joined), Noted(step=0, severity="warning", message=words))
+    _Guarded([*watchers, *joined]).on_event(Noted(step=0, severity="warning", message=words))
 
 
 class _Guarded:

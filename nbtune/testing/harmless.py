@@ -56,7 +56,8 @@ _ELEMENTS = frozenset(
 _ATTRIBUTES = frozenset(
     re.findall(
         r"[\w-]+",
-        "class style dir title tabindex role aria-label scope open value min max colspan xmlns viewbox width height "
+        "class style dir title tabindex role aria-label data-lm-suppress-shortcuts "
+        "scope open value min max colspan xmlns viewbox width height "
         "alt src color "
         "font-size font-weight x y x1 x2 y1 y2 cx cy r rx d points fill fill-opacity stroke stroke-width "
         "stroke-opacity stroke-linejoin stroke-dasharray text-anchor transform opacity",

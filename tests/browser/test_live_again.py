@@ -74,7 +74,15 @@ def test_another_kernel_follows_a_run_and_sees_that_its_kernel_was_killed(
     notebook: Callable[..., Any], tiny_model: str, picture: Callable[..., None]
 ) -> None:
     trained = begin(notebook, finetune("elsewhere", tiny_model))
-    # the page of a cell that is busy is left, and another notebook opened
+    stale = trained.output(1).locator(".nbtune-late")
+    expect(stale).to_be_hidden()
+    trained.save()
+    trained.page.reload()  # which hears nothing from the kernel before its cell is done
+    expect(stale).to_be_visible(timeout=SLOW)
+    expect(stale).to_contain_text("%nbtune show elsewhere --follow in another notebook")
+    expect(trained.output(1).get_by_text("Loading widget")).to_be_hidden()
+    picture("reloaded-while-busy", trained.output(1))
+    # the page is left, and another notebook opened
     looking = notebook("%load_ext nbtune", "%nbtune show elsewhere", "%nbtune show elsewhere --follow")
     looking.run(0)
     still = looking.run(1)

@@ -118,6 +118,11 @@ def test_the_controls_act_on_a_run_in_the_background(notebook: Callable[..., Any
     cells = (finetune("behind", "--background"), "1 + 1", "run.wait().status")
     opened = begin(notebook, *cells, dark=True)
     expect(opened.run(2)).to_contain_text("2")  # the kernel is free
+    data = opened.output(1).locator("summary", has_text="data: text from")
+    data.click()
+    for evaluation in ("step 25", "step 50"):  # what was opened stays open
+        expect(opened.output(1)).to_contain_text(f"newest ({evaluation})", timeout=SLOW)
+    expect(opened.output(1).get_by_text("the task's column")).to_be_visible()
     button(opened, "Pause").click()
     expect(opened.page.locator(".nbtune-badge", has_text="paused")).to_be_visible(timeout=SLOW)
     button(opened, "Resume").click()

@@ -48,6 +48,8 @@ def test_a_saved_notebook_holds_the_report_and_no_widget(
     assert len(json.dumps(saved["cells"][1]["outputs"])) < MOST
     written = nbformat.reads(text, 4)
     nbformat.validate(written)
+    shown = [each["data"] for each in saved["cells"][1]["outputs"]]
+    assert [each for each in shown if each != {"text/plain": []}] == [each for each in shown if "text/html" in each][:1]
     for exporter in (HTMLExporter(), MarkdownExporter()):
         assert name in exporter.from_notebook_node(written)[0]
 

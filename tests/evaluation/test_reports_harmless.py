@@ -22,7 +22,7 @@ from nbtune.evaluation.explanation import Explanation, Word
 from nbtune.evaluation.mistakes import Heard, make_mistakes
 from nbtune.evaluation.report import Report
 from nbtune.evaluation.reporting import Rival, make_report
-from nbtune.notebook.html import findings_list
+from nbtune.notebook.data_drawn import findings_list
 from nbtune.notebook.overview import predictions_picture
 from nbtune.running.card import model_card
 from nbtune.running.spec import RunSpec

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from nbtune.events import Evaluated, Event
 from nbtune.notebook.classes import per_class
-from nbtune.notebook.run_picture import run_picture
+from nbtune.notebook.html import scored_panel
+from nbtune.notebook.run_picture import live_pictures, run_picture
 from nbtune.notebook.state import RunState
 from nbtune.testing.harmless import NASTY, faults
 
@@ -49,6 +50,17 @@ def test_many_classes_are_folded_and_counted(story: Story) -> None:
     assert "class 200" not in html
 
 
+def test_while_it_trains_they_are_scrolled_and_not_folded(story: Story) -> None:
+    html = scored_panel(after(story(), {f"class {n:03}": n / 500 for n in range(500)}))
+    assert "<details" not in html
+    assert "all 500 classes, the worst first, 300 more are not shown" in html
+    assert 'tabindex="0"' in html
+    assert html.index("class 000") < html.index("class 199")
+    assert "class 200" not in html
+
+
 def test_names_of_classes_are_harmless(story: Story) -> None:
     for nasty in NASTY:
-        assert faults(run_picture(after(story(), {nasty: 0.5, f"b{nasty}": 0.1}))) == []
+        state = after(story(), {nasty: 0.5, **{f"{n}{nasty}": 0.1 for n in range(9)}})
+        for picture in (run_picture(state), *live_pictures(state)):
+            assert faults(picture) == []

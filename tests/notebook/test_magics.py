@@ -142,6 +142,7 @@ def test_a_run_that_was_stopped_goes_on_with_resume(ready: Any, published: Any, 
     other = error(ready, "%finetune classification --resume half --data reviews[:-2]")
     assert "the train data is not what the run 'half' learned from" in str(other)
     assert cell(ready, "%finetune classification --resume half --data reviews epochs=2").status == "finished"
+    assert not any("half: stopped" in each["text/plain"] for each in (*published.new, *published.updates))
     assert "finished" in published.last["text/html"]
 
 

@@ -41,6 +41,29 @@ def test_a_run_is_one_output_updated_at_most_twice_a_second(
     assert "finished" in published.last["text/html"]
 
 
+def test_steps_redraw_neither_the_scores_nor_the_data(published: Any, story: Story) -> None:
+    display = RunDisplay(refresh=0.0, apart=True)
+    events = story(steps=40)
+    for event in events[:15]:
+        display.on_event(event)
+    moving, scores, data = published.new
+    assert "<details" not in moving["text/html"]
+    assert scores == {"text/plain": ""}
+    assert "about the data: 1 warning, 1 note" in data["text/html"]
+    assert "1 warning, 1 note, below" in moving["text/html"]
+    assert all("<progress" in bundle["text/html"] for bundle in published.updates)
+    for event in events[15:-2]:
+        display.on_event(event)
+    evaluated = [bundle for bundle in published.updates if "newest (step" in bundle["text/html"]]
+    assert len(evaluated) == 2
+    display.on_event(events[-1])
+    assert len(published.new) == 3
+    report, *blank = published.updates[-3:]
+    assert "finished" in report["text/html"]
+    assert "about the data" in report["text/html"]
+    assert blank == [{"text/plain": ""}] * 2
+
+
 def test_every_output_has_html_markdown_and_text(published: Any, story: Story) -> None:
     display = RunDisplay()
     for event in story():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from nbtune.events import Event, Prepared, Preparing, Stepped
+from nbtune.events import Event, Prepared, Preparing, Started, Stepped
 from nbtune.notebook.html import run_panel
 from nbtune.notebook.run_picture import run_picture
 from nbtune.notebook.state import RunState
@@ -89,6 +90,29 @@ def test_progress_says_where_training_stands(story: Story) -> None:
     assert "progress" in page.tags
 
 
+def test_a_picture_of_a_busy_cell_says_how_to_go_on_when_it_stands_still(story: Story) -> None:
+    state = RunState.of(story()[:4])
+    state.seen_at = "12:34:56"
+    assert "%nbtune show conll tells how it stands" in Page(run_picture(state).html).words
+    state.busy = True
+    page = Page(run_picture(state).html)
+    for words in ("as of 12:34:56", "stood still", "%nbtune show conll --follow in another notebook"):
+        assert words in page.words
+    state.paused = True  # which is a reason to stand still
+    assert "stood still" not in run_picture(state).html
+
+
+def test_the_first_steps_of_a_long_run_are_seen(story: Story) -> None:
+    started = replace(next(event for event in story() if isinstance(event, Started)), total_steps=72_000)
+    steps = (
+        Stepped(step=step, epoch=0, learning_rate=1e-4, tokens=9, examples=1, seconds=step, loss=1 / step)
+        for step in range(1, 500)
+    )
+    state = RunState.of([started, *steps])
+    assert ">500<" in run_picture(state).html
+    assert ">60,000<" not in run_picture(state).html
+
+
 def test_what_is_being_prepared_is_named() -> None:
     picture = run_picture(RunState.of([Preparing(stage="encoding", done=500, total=1200)]))
     assert "encoding 500 of 1,200" in Page(picture.html).words
@@ -132,9 +156,7 @@ def test_a_replayed_run_looks_like_the_live_one(story: Story) -> None:
 
 
 def test_many_labels_and_scores_are_folded_or_counted(story: Story) -> None:
-    from dataclasses import replace
-
-    from nbtune.events import Evaluated, Prepared
+    from nbtune.events import Evaluated
 
     prepared, started = story()[:2]
     assert isinstance(prepared, Prepared)

@@ -17,6 +17,7 @@ import nbtune
 from nbtune.control import Control
 from nbtune.errors import DataError, RunError, SpecError, TrainingError
 from nbtune.events import Adjusted, Ended, Evaluated, Event, Noted, Paused, Resumed, Started, Stepped
+from nbtune.running import background
 from nbtune.tasks.heads import SequenceHead
 
 Fit = Callable[..., nbtune.Run]
@@ -220,6 +221,28 @@ def test_a_display_that_fails_behind_the_cell_ends_nothing(fit: Fit) -> None:
     run = fit(background=True, watchers=[Fails()])
     assert run.wait().status == "finished"
     assert any("Fails failed and was dropped" in e.message for e in run.events() if isinstance(e, Noted))
+
+
+def test_who_joined_and_fails_is_named_once_and_ends_nothing(behind: Any) -> None:
+    class Fails:
+        def __init__(self, when: type[Event]) -> None:
+            self.when = when
+
+        def on_event(self, event: Event) -> None:
+            if isinstance(event, self.when):
+                raise OSError("the page has gone")
+
+    run, seen = behind(epochs=5000, evaluate_every=20)
+    training = background.training_in(run.folder)
+    assert training is not None
+    training.join(Fails(Evaluated))
+    training.join(Fails(Ended))
+    seen.until(Noted)
+    run.control.stop()
+    assert run.wait().status == "stopped"  # as the log says: nothing is written after the end
+    words = ["the watcher Fails failed and was dropped: OSError: the page has gone"]
+    assert [event.message for event in run.events() if isinstance(event, Noted)] == words
+    assert [event.message for event in seen.events if isinstance(event, Noted)] == 2 * words
 
 
 def test_the_end_of_the_process_stops_and_saves(tiny_model: str, runs_dir: Path) -> None:

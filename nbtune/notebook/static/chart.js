@@ -1,6 +1,7 @@
 // The loss of every step while a run trains. Points come as pairs of float32 (step, loss), a piece at a time; they are
 // drawn when the browser next paints, however many pieces came since. `uPlot` is defined by the file in front of this.
 
+const STEPS = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)); // between ticks
 const SPAN = 50; // steps that the running mean looks back, fewer while there are few
 
 class Points {
@@ -21,8 +22,10 @@ class Points {
     const [steps, losses, means] = this.columns;
     for (let i = 0; i < pairs.length; i += 2) {
       const share = 1 / Math.min(SPAN, 4 + this.count / 20);
-      this.mean += share * (pairs[i + 1] - this.mean);
-      this.weight += share * (1 - this.weight);
+      if (Number.isFinite(pairs[i + 1])) { // one that is not would stay in the mean for good
+        this.mean += share * (pairs[i + 1] - this.mean);
+        this.weight += share * (1 - this.weight);
+      }
       steps[this.count] = pairs[i];
       losses[this.count] = pairs[i + 1];
       means[this.count++] = this.mean / this.weight;
@@ -43,24 +46,24 @@ class Points {
   }
 }
 
-function colour(element, name, otherwise) {
-  return getComputedStyle(element).getPropertyValue(name).trim() || otherwise;
-}
-
 function options(element) {
-  const text = () => colour(element, "--jp-ui-font-color1", "#555");
-  const line = () => colour(element, "--jp-border-color2", "#ccc");
-  const axis = (label) => ({ label, labelSize: 18, stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } });
-  const exact = (_, value) => (value == null ? "" : value.toPrecision(4));
+  // asked for at each drawing: the theme may change meanwhile
+  const colour = (name) => () => getComputedStyle(element).getPropertyValue(name).trim();
+  const text = () => getComputedStyle(element).color;
+  const line = colour("--nb-line");
+  const axis = (label, more) => ({ label, ...more, labelSize: 18, stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } });
+  // beside the pointer, else the newest
+  const exact = (plot, value, series) => (value ?? plot.data[series].at(-1))?.toPrecision(4) ?? "";
+  const whole = (plot, value) => (value ?? plot.data[0].at(-1))?.toLocaleString("en") ?? "";
   return {
     width: Math.max(280, element.clientWidth || 640),
     height: 240,
     scales: { x: { time: false } },
-    axes: [axis("step"), axis("training loss")],
+    axes: [axis("step", { size: 34, incrs: STEPS }), axis("training loss", { size: 62 })],
     series: [
-      { label: "step" },
-      { label: "each step", stroke: () => colour(element, "--jp-brand-color1", "#2f7fd1") + "88", width: 1, points: { show: false }, value: exact },
-      { label: "running mean", stroke: () => colour(element, "--jp-warn-color1", "#d9730d"), width: 2, points: { show: false }, value: exact },
+      { label: "step", value: whole },
+      { label: "each step", stroke: colour("--nb-accent"), alpha: 0.55, width: 1, points: { show: false }, value: exact },
+      { label: "running mean", stroke: colour("--nb-warn"), width: 2, points: { show: false }, value: exact },
     ],
   };
 }
@@ -70,6 +73,10 @@ function render({ model, el }) {
   element.className = "nbtune-live";
   element.setAttribute("role", "img");
   element.setAttribute("aria-label", "training loss by step, no points yet");
+  const words = document.createElement("div");
+  words.className = "nbtune-live-words";
+  words.textContent = "training loss: the curve begins with the first step";
+  element.append(words);
   el.append(element);
   const points = new Points();
   let plot = null;
@@ -79,8 +86,11 @@ function render({ model, el }) {
     waiting = 0;
     if (!points.count) return;
     const data = points.shown();
-    if (plot === null) plot = new uPlot(options(element), data, element);
-    else {
+    if (plot === null) {
+      plot = new uPlot(options(element), data, element);
+      words.textContent = "drag to zoom in, double-click to see all";
+      element.append(words);
+    } else {
       // who has zoomed in keeps looking there
       const { min, max } = plot.scales.x;
       const before = plot.data[0];
