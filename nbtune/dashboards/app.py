@@ -50,7 +50,7 @@ class Dashboard:
         self._fill_tabs()
         self.tabs.observe(lambda _: self.desk.guarded(self.desk.notice, self._visited), names="selected_index")
         self.desk.on_run(self._of_run)
-        self._changed()
+        self.form.open()
         self._visited()
 
     def open_tab(self, name: str) -> None:
@@ -102,8 +102,6 @@ class Dashboard:
             self._fill_tabs()
 
     def _changed(self) -> None:
-        if not hasattr(self, "evaluating"):  # it is being made
-            return
         try:
             self.code.show(self.form.asked())
         except NbtuneError as error:

@@ -95,62 +95,32 @@ def button(words: str, pressed: Callable[[], None], *, tooltip: str = "", kind: 
     return heard(made)
 
 
-def choice(words: str, options: Iterable[Any], *, value: Any = None, width: str = NARROW, tooltip: str = "") -> Any:
-    made = widgets.Dropdown(
-        description=words, options=list(options), tooltip=tooltip, style=_NAME, layout=_layout(width)
-    )
-    if value is not None:
-        made.value = value
-    return heard(made)
+def named(kind: Any, words: str, *, width: str = NARROW, **more: Any) -> Any:
+    """An input of this kind of widget, with its name left of it."""
+    layout = widgets.Layout(width=width, max_width="calc(100% - 4px)")
+    return heard(kind(description=words, style={"description_width": NAMED}, layout=layout, **more))
 
 
-def entry(words: str, value: str = "", *, placeholder: str = "", width: str = NARROW, tooltip: str = "") -> Any:
-    return heard(
-        widgets.Text(
-            description=words,
-            value=value,
-            placeholder=placeholder,
-            tooltip=tooltip,
-            continuous_update=False,
-            style=_NAME,
-            layout=_layout(width),
-        )
-    )
+def choice(words: str, options: Iterable[Any], *, width: str = NARROW, **more: Any) -> Any:
+    return named(widgets.Dropdown, words, width=width, options=list(options), **more)
 
 
-def area(words: str, value: str = "", *, placeholder: str = "", rows: int = 4) -> Any:
-    return heard(
-        widgets.Textarea(
-            description=words,
-            value=value,
-            placeholder=placeholder,
-            rows=rows,
-            continuous_update=False,
-            style=_NAME,
-            layout=_layout(WIDE),
-        )
-    )
+def entry(words: str, value: str = "", **more: Any) -> Any:
+    return named(widgets.Text, words, value=value, continuous_update=False, **more)
 
 
-def suggesting(words: str, value: str, options: Sequence[str] = (), *, tooltip: str = "") -> Any:
+def area(words: str, value: str = "", *, rows: int = 4) -> Any:
+    return named(widgets.Textarea, words, width=WIDE, value=value, rows=rows, continuous_update=False)
+
+
+def suggesting(words: str, value: str, options: Sequence[str] = (), **more: Any) -> Any:
     """A line with suggestions; others may be typed."""
-    return heard(
-        widgets.Combobox(
-            description=words,
-            value=value,
-            options=list(options),
-            ensure_option=False,
-            continuous_update=False,
-            tooltip=tooltip,
-            style=_NAME,
-            layout=_layout(NARROW),
-        )
-    )
+    return named(widgets.Combobox, words, value=value, options=list(options), continuous_update=False, **more)
 
 
 def listing(words: str, kind: Any) -> Any:
     """A list to go through with the arrow keys: `kind` is `Select` or `SelectMultiple`."""
-    return heard(kind(description=words, rows=8, style=_NAME, layout=_layout("100%")))
+    return named(kind, words, width="100%", rows=8)
 
 
 class Fold:
@@ -224,10 +194,3 @@ class Notice:
     def _show(self, content: Markup, *, busy: bool = False) -> None:
         self.busy = busy
         self.widget.value = html(Markup(f'<div role="status">{content}</div>'))
-
-
-_NAME = {"description_width": NAMED}
-
-
-def _layout(width: str) -> Any:
-    return widgets.Layout(width=width, max_width="calc(100% - 4px)")

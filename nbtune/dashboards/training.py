@@ -12,7 +12,7 @@ import ipywidgets as widgets
 
 from nbtune.control import Control
 from nbtune.dashboards.desk import Desk
-from nbtune.dashboards.look import NAMED, Notice, button, column, heard, html, picture, row
+from nbtune.dashboards.look import Notice, button, column, html, named, picture, row
 from nbtune.errors import RunError
 from nbtune.events import Adjusted, Ended, Event, Paused, Resumed, Started
 from nbtune.notebook.memory import held
@@ -58,15 +58,7 @@ class Training:
         self.notice = Notice()
         self.pause = button("Pause", self._pause, tooltip="wait after the current step", enabled=False)
         self.stop = button("Stop", self._stop, kind="danger", tooltip="end now and keep the model", enabled=False)
-        self.rate = heard(
-            widgets.FloatText(
-                description="learning rate",
-                step=None,
-                disabled=True,
-                style={"description_width": NAMED},
-                layout=widgets.Layout(width="260px"),
-            )
-        )
+        self.rate = named(widgets.FloatText, "learning rate", width="260px", step=None, disabled=True)
         self.set_rate = button("Set", self._set_rate, tooltip="the new peak, from the next step on", enabled=False)
         self.widget = column(row(self.pause, self.stop, self.rate, self.set_rate), self.notice.widget, self.picture)
         desk.on_run(lambda run: None if run is not None or self.going else self._forget())

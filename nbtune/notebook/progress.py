@@ -41,6 +41,9 @@ class RunDisplay:
     `silent` leaves the report out in the end. With `controls` the run that trains in this process gets buttons.
     """
 
+    in_cell = True
+    """A display for a further run has its place in the same cell, and can be opened while that runs."""
+
     def __init__(
         self,
         *,

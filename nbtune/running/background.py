@@ -25,11 +25,13 @@ _current: Training | None = None
 
 
 class Training:
-    """A run while it is trained here, and afterwards how that went. Holds no model."""
+    """A run while it is trained here, and afterwards how that went. Holds no model. `within` is the one in whose thread
+    it is trained, which then goes on."""
 
-    def __init__(self, path: Path, control: Control) -> None:
+    def __init__(self, path: Path, control: Control, within: Training | None = None) -> None:
         self.path = path.resolve()
         self.control = control
+        self.within = within
         self.error: BaseException | None = None
         self.joined: list[Watcher] = []
         self.telling = threading.RLock()
@@ -55,7 +57,7 @@ class Training:
             raise self.error
 
     def go_on_in_thread(
-        self, work: Callable[[], None], failed: Callable[[BaseException], None], held: contextlib.ExitStack
+        self, work: Callable[[], object], failed: Callable[[BaseException], None], held: contextlib.ExitStack
     ) -> None:
         """Do the rest of the work in a thread, and let go of what is `held` after it. Its error is kept for `wait`,
         after `failed` was told."""
@@ -88,8 +90,12 @@ class Training:
         global _current
         with _lock:
             if _current is self:
-                _current = None
+                _current = self.within
         self._ended.set()
+
+    def is_of_this_thread(self) -> bool:
+        """Whether whoever asks is the thread that trains it behind a cell."""
+        return self._thread is threading.current_thread()
 
     def _end_with_process(self) -> None:
         assert self._thread is not None
@@ -106,7 +112,7 @@ def begin(path: Path, control: Control) -> Training:
     global _current
     with _lock:
         _refuse_second()
-        _current = Training(path, control)
+        _current = Training(path, control, within=_current)
         return _current
 
 
@@ -150,5 +156,5 @@ def second(first: Training) -> RunError:
 
 
 def _refuse_second() -> None:
-    if _current is not None:
+    if _current is not None and not _current.is_of_this_thread():
         raise second(_current)
