@@ -78,21 +78,21 @@ class Dashboard:
 
     def _visited(self) -> None:
         """What other cells and kernels did meanwhile is looked up whenever a tab is opened."""
-        going, run = background.current(), self.desk.run
-        own = run is not None and going is not None and going.path == run.folder.resolve()
-        words = (
-            [f"{going.name} trains in this kernel, started elsewhere. Runs can open it here."]
-            if going and not own
-            else []
-        )
-        cut = self.runs.cut_off()
-        self.state.value = html(*words, *cut) if words or cut else ""
+        words = [*self._told_of_others(), *self.runs.cut_off()]
+        self.state.value = html(*words) if words else ""
         opened = list(self.tabs.titles)[self.tabs.selected_index]
         if opened == "Runs":
             self.runs.look()
         for each in self.extras:
             if each.title == opened:
                 each.visited()
+
+    def _told_of_others(self) -> list[str]:
+        going = background.current()
+        if going is None or self.training.steers(going) or self.mistakes.steers(going):
+            return []
+        remedy = " Runs can open it here." if going.path.is_dir() else ""  # models of folds have no folder
+        return [f"{going.name} trains in this kernel, started elsewhere.{remedy}"]
 
     def _of_run(self, run: Run | None) -> None:
         self._visited()

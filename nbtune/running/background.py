@@ -149,6 +149,9 @@ def not_training(name: str, status: str) -> RunError:
 
 def second(first: Training) -> RunError:
     """What to raise where another run is asked for while the first trains."""
+    if not first.path.is_dir():
+        words = "models that look for wrong labels are being trained in this kernel, and one thing trains at a time"
+        return RunError(words, "wait for their end, or stop them where they were started")
     return RunError(
         f"the run {first.name!r} is training in this kernel, and there is one at a time",
         f"wait for it: nbtune.load({first.name!r}).wait(), or stop it: %nbtune stop {first.name}",
