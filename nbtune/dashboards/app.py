@@ -18,6 +18,7 @@ from nbtune.dashboards.mistakes import Mistakes
 from nbtune.dashboards.runs import Runs
 from nbtune.dashboards.training import Training
 from nbtune.dashboards.trying import Trying
+from nbtune.drawing import Markup, callout
 from nbtune.errors import NbtuneError
 from nbtune.notebook.picture import Bundle
 from nbtune.running import background
@@ -87,12 +88,12 @@ class Dashboard:
             if each.title == opened:
                 each.visited()
 
-    def _told_of_others(self) -> list[str]:
+    def _told_of_others(self) -> list[Markup]:
         going = background.current()
         if going is None or self.training.steers(going) or self.mistakes.steers(going):
             return []
         remedy = " Runs can open it here." if going.path.is_dir() else ""  # models of folds have no folder
-        return [f"{going.name} trains in this kernel, started elsewhere.{remedy}"]
+        return [callout(f"{going.name} trains in this kernel, started elsewhere.{remedy}")]
 
     def _of_run(self, run: Run | None) -> None:
         self._visited()

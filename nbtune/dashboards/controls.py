@@ -65,7 +65,9 @@ def control(name: str, field: FieldInfo) -> Control:
     heard(place)
     place.layout = widgets.Layout(width=_WIDTH, max_width="calc(100% - 4px)")
     words = picture(html(tag("span", field.description or "", css="nbtune-soft")))
-    words.layout = widgets.Layout(flex="1 1 170px", width="auto", min_width="0", margin="4px 0 0 8px")
+    words.layout = widgets.Layout(
+        flex="1 1 170px", width="auto", min_width="0", margin="2px 0 2px 8px", align_self="center"
+    )
     return Control(name, default, place, row(place, words), typed, shown)
 
 

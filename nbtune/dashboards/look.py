@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ _STYLE = f"""
 .{ROOT} :is(.widget-box,.widget-vbox,.widget-tab-contents){{overflow:visible}}
 .{ROOT} .widget-dropdown select.widget-dropdown,.{ROOT} .widget-dropdown>select{{appearance:auto;background-image:none}}
 .{ROOT} .{WRAPPED} table.nbtune-table :is(th,td){{overflow-wrap:anywhere;min-width:3.6em}}
+.{ROOT} .{WRAPPED} progress{{width:8em}}
 .{ROOT} .widget-html,.{ROOT} .widget-html-content{{min-width:0;max-width:100%}}
 .{ROOT} :is(button,input,select,textarea,.lm-TabBar-tab):focus-visible{{
 outline:2px solid var(--jp-brand-color1,#2f7fd1);outline-offset:1px}}
@@ -83,6 +85,7 @@ def share(made: Any, *, wide: bool = False) -> Any:
     made.layout.flex = "1 1 100%" if wide else "1 1 300px"
     made.layout.width = "auto"
     made.layout.min_width = "0"
+    made.layout.padding = "0 12px 0 0"
     return made
 
 
@@ -130,7 +133,7 @@ class Fold:
         self._words = words
         self._content = content
         layout = widgets.Layout(width="auto", align_self="flex-start")
-        self._toggle = heard(widgets.ToggleButton(value=shown, layout=layout))
+        self._toggle = heard(widgets.ToggleButton(value=shown, tooltip="", layout=layout))  # None is shown as null
         self._toggle.observe(self._changed, names="value")
         self.widget = column(self._toggle, content)
         self._changed()
@@ -143,6 +146,15 @@ class Fold:
         shown = self._toggle.value
         self._toggle.description = f"{'▾' if shown else '▸'} {self._words}"
         self._content.layout.display = "" if shown else "none"
+
+
+_WRITTEN = re.compile(r'write (\[columns\] )?(\w+) = "([^"]*)"')
+"""What a remedy tells those to write who work in cells."""
+
+
+def _chosen_instead(written: re.Match[str]) -> str:
+    of_columns, name, value = written.groups()
+    return f"choose the column for {name} in Set up" if of_columns else f"set {name} to {value} in Set up"
 
 
 class Notice:
@@ -180,7 +192,7 @@ class Notice:
         else:
             fault = Fault.of(error)
             said, remedy = f"{fault.error}: {fault.message}", fault.meaning
-        more = tag("div", remedy, css="nbtune-soft") if remedy else ""
+        more = tag("div", _WRITTEN.sub(_chosen_instead, remedy), css="nbtune-soft") if remedy else ""
         self._show(callout(tag("strong", "Not done: "), said, more, tone="error"))
 
     def clear(self) -> None:

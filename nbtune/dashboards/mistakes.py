@@ -53,7 +53,7 @@ class Mistakes:
         self._rows: list[dict[str, Any]] = []
         self._control: Control | None = None  # of the models of folds, while they are trained
         self._folding = Work()  # longer than what others wait for in the dashboard's own thread
-        self.part = choice("look at", _PARTS, width="520px")
+        self.part = choice("look at", _PARTS, width="600px")
         self.folds = named(widgets.BoundedIntText, "folds", width="240px", value=5, min=2, max=100)
         self.cost = picture()
         self._of_folds = column(self.folds, self.cost)

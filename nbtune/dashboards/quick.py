@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbtune.dashboards.look import WRAPPED, html
@@ -17,7 +18,6 @@ _ROWS = 5
 _COLUMNS = 12
 _READ = 1000
 _LABELS = 12
-_PROBLEMS = 3
 
 
 def preview(found: Table) -> Markup:
@@ -53,14 +53,16 @@ def _read(task: Task, found: Table | None, columns: ColumnMap) -> Markup:
     problems = [each for each in read if isinstance(each, Problem)]
     labels = Counter(label for each in read if not isinstance(each, Problem) for label in task.labels_of(each))
     about = f"the first {len(read):,} rows" if len(read) < len(found) else f"all {len(read):,} rows"
-    return Markup(_problems(problems, about) + _labels(labels, about))
+    told = _problems(replace(found, frame=found.frame.head(_READ)), columns, problems, about)
+    return Markup(told + _labels(labels, about))
 
 
-def _problems(problems: list[Problem], about: str) -> Markup:
+def _problems(looked_at: Table, columns: ColumnMap, problems: list[Problem], about: str) -> Markup:
+    from nbtune.data.reading import describe_problems
+
     if not problems:
         return callout(f"{about} can be used", tone="good")
-    first = "; ".join(f"row {each.row}: {each.reason}" for each in problems[:_PROBLEMS])
-    words = f"{len(problems):,} of {about} cannot be used: {first}{'; …' if len(problems) > _PROBLEMS else ''}"
+    words = f"in {about}: {describe_problems(looked_at, columns, problems)}"
     remedy = tag("div", "mend them, or choose bad_rows: drop in the settings to go on without them", css="nbtune-soft")
     return callout(words, remedy, tone="warning")
 

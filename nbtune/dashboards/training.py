@@ -126,13 +126,15 @@ class Training:
     def _join(self, training: background.Training, run: Run) -> None:
         """Watch and steer a run that was started elsewhere in this kernel."""
         tail = Tail(run.folder / "events.jsonl")
-        live = Live(self._show, tail.new())
+        live = Live(self._show, tail.new(), self._next_seed)
         with training.telling:  # nothing is told meanwhile
             for event in tail.new():
                 live.state.absorb(event)
             if live.state.ended is None:
                 training.join(live)
         self._steer(training.control)
+        self._seeds = run.spec.seeds
+        self._tell_seed()
         self.rate.value = run.spec.learning_rate
         self._show(live.state)
         self._in_thread(self._until_end, run)

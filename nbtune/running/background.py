@@ -33,7 +33,7 @@ class Training:
         self.control = control
         self.within = within
         self.error: BaseException | None = None
-        self.joined: list[Watcher] = []
+        self.joined: list[Watcher] = [] if within is None else _followers(within)
         self.telling = threading.RLock()
         """Held while an event is written down and told: who joins inside of it misses none and sees none twice."""
         self._ended = threading.Event()
@@ -101,6 +101,12 @@ class Training:
         assert self._thread is not None
         self.control.stop()
         self._thread.join(EXIT_SECONDS)
+
+
+def _followers(before: Training) -> list[Watcher]:
+    """Of those who came later to watch a run of several seeds, those that can watch the next one, too."""
+    able = (watcher for watcher in before.joined if not getattr(watcher, "in_cell", False))
+    return [watcher.of_another_run() for watcher in able if hasattr(watcher, "of_another_run")]
 
 
 def begin(path: Path, control: Control) -> Training:

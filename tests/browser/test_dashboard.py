@@ -1,4 +1,4 @@
-"""The dashboard in JupyterLab: end to end by mouse and by keyboard, dark, on hostile data, and after its kernel."""
+"""The dashboard in JupyterLab and Notebook 7: by mouse and by keyboard, dark, on hostile data, after its kernel."""
 
 from __future__ import annotations
 
@@ -249,3 +249,32 @@ def test_a_kernel_killed_in_the_midst(
     board.says("training")
     board.button("Stop").click()
     board.says("stopped")
+
+
+def test_in_notebook_7(
+    lab: Any,
+    notebook: Callable[..., Any],
+    tiny_model: str,
+    accessible: Callable[..., None],
+    picture: Callable[..., None],
+) -> None:
+    opened = notebook(OPEN)
+    opened.page.goto(lab.address(f"notebooks/{opened.path}"))
+    opened.ready()
+    assert opened.page.evaluate("window.jupyterapp.name") == "Jupyter Notebook"
+    board = Board(opened.run(0))
+    board.choose("sentiment", "sample:sentiment")
+    picture("notebook7-dashboard-setup", board.output)
+    board.field("model").fill(tiny_model)
+    board.field("epochs").fill("1")
+    board.button("Start").click()
+    board.says("finished")
+    expect(board.button("Stop")).to_be_disabled(timeout=SLOW)
+    picture("notebook7-dashboard-train", board.output)
+    board.tab("Evaluate")
+    board.says("95% interval")
+    assert board.output.evaluate("element => element.scrollWidth - element.clientWidth") <= 0, (
+        "it is wider than the page"
+    )
+    accessible(ROOT)
+    picture("notebook7-dashboard-evaluate", board.output)
