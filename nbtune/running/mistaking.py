@@ -67,8 +67,8 @@ def find_mistakes(
 
 
 _LEARNED = (
-    "the model has learned these labels, wrong ones too, and defends many of them: folds=5 (in a magic --folds 5) asks "
-    "models that have not"
+    "the model has learned these labels, wrong ones too, and defends many of them: with folds, such as 5, models are "
+    "asked that have not"
 )
 
 
