@@ -129,8 +129,7 @@ def test_end_to_end_by_mouse_on_hostile_data(
         board.field("with the words").fill(words)
         page.keyboard.press("Tab")
         board.says(found)
-    board.field("right answer").select_option(index=1)
-    board.button("Save this answer").click()
+    board.button("Accept the suggestion").click()
     board.says("is corrected in")
     assert (opened.lab.root / f"mouse{shade}.corrections.jsonl").read_text(encoding="utf-8").count("\n") == 1
     board.field("look at").select_option(label="training data, asking models that have not seen it")
