@@ -108,8 +108,10 @@ class Mistakes:
             self.cost.value = ""
             return
         ended = RunFolder(run.folder).event_log.last()
-        # each learns from all folds but its own
-        time = f", about {duration((folds - 1) * ended.seconds)} in all" if isinstance(ended, Ended) else ""
+        time = ""
+        if isinstance(ended, Ended) and ended.status == "finished":  # one that was stopped cannot tell how long
+            # each learns from all folds but its own
+            time = f", about {duration((folds - 1) * ended.seconds)} in all"
         words = (
             f"{folds} models are trained like {run.name} and thrown away{time}. Each judges the rows it has not seen."
         )
