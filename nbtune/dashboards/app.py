@@ -18,6 +18,7 @@ from nbtune.dashboards.mistakes import Mistakes
 from nbtune.dashboards.runs import Runs
 from nbtune.dashboards.training import Training
 from nbtune.dashboards.trying import Trying
+from nbtune.drawing import Markup, callout
 from nbtune.errors import NbtuneError
 from nbtune.notebook.picture import Bundle
 from nbtune.running import background
@@ -50,7 +51,7 @@ class Dashboard:
         self._fill_tabs()
         self.tabs.observe(lambda _: self.desk.guarded(self.desk.notice, self._visited), names="selected_index")
         self.desk.on_run(self._of_run)
-        self._changed()
+        self.form.open()
         self._visited()
 
     def open_tab(self, name: str) -> None:
@@ -78,21 +79,21 @@ class Dashboard:
 
     def _visited(self) -> None:
         """What other cells and kernels did meanwhile is looked up whenever a tab is opened."""
-        going, run = background.current(), self.desk.run
-        own = run is not None and going is not None and going.path == run.folder.resolve()
-        words = (
-            [f"{going.name} trains in this kernel, started elsewhere. Runs can open it here."]
-            if going and not own
-            else []
-        )
-        cut = self.runs.cut_off()
-        self.state.value = html(*words, *cut) if words or cut else ""
+        words = [*self._told_of_others(), *self.runs.cut_off()]
+        self.state.value = html(*words) if words else ""
         opened = list(self.tabs.titles)[self.tabs.selected_index]
         if opened == "Runs":
             self.runs.look()
         for each in self.extras:
             if each.title == opened:
                 each.visited()
+
+    def _told_of_others(self) -> list[Markup]:
+        going = background.current()
+        if going is None or self.training.steers(going) or self.mistakes.steers(going):
+            return []
+        remedy = " Runs can open it here." if going.path.is_dir() else ""  # models of folds have no folder
+        return [callout(f"{going.name} trains in this kernel, started elsewhere.{remedy}")]
 
     def _of_run(self, run: Run | None) -> None:
         self._visited()
@@ -102,8 +103,6 @@ class Dashboard:
             self._fill_tabs()
 
     def _changed(self) -> None:
-        if not hasattr(self, "evaluating"):  # it is being made
-            return
         try:
             self.code.show(self.form.asked())
         except NbtuneError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nbtune.dashboards.look import Notice, choice, column, hint, picture, row, share
-from nbtune.dashboards.quick import preview, quick_look
+from nbtune.dashboards.quick import NO_NAME, preview, quick_look
 from nbtune.errors import DataError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Columns:
 
 def _list(column: Column, names: list[str], chosen: Any) -> Any:
     nothing = "choose …" if column.required else "none"
-    options = _with([(nothing, _OPEN), *((name or "(no name)", name) for name in names)], chosen)
+    options = _with([(nothing, _OPEN), *((name or NO_NAME, name) for name in names)], chosen)
     return choice(column.name, options, value=chosen, tooltip=column.help or column.name)
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import enum
 import tomllib
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import ipywidgets as widgets
 import tomli_w
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from nbtune.dashboards.look import NAMED, heard, html, picture, row
 from nbtune.drawing import tag
 from nbtune.errors import SpecError
 
 _WIDTH = "300px"
-_BARE = (str, type(None))
+_BARE = (str, Path, type(None))
+_LISTS = (tuple, list, set, frozenset)
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,17 @@ class Control:
 def control(name: str, field: FieldInfo) -> Control:
     """The input for a field, with the field's description beside it."""
     kinds = list(_kinds(field.annotation))
-    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    # as a file would have it: a list for a tuple, its value for a member of an enumeration
+    default = None if field.is_required() else to_jsonable_python(field.get_default(call_default_factory=True))
     names = {"description": name, "style": {"description_width": NAMED}, "tooltip": field.description or name}
     made = _plain(kinds, default, names) or _typed(name, kinds, default, names)
     place, typed, shown = made
     heard(place)
     place.layout = widgets.Layout(width=_WIDTH, max_width="calc(100% - 4px)")
     words = picture(html(tag("span", field.description or "", css="nbtune-soft")))
-    words.layout = widgets.Layout(flex="1 1 170px", width="auto", min_width="0", margin="4px 0 0 8px")
+    words.layout = widgets.Layout(
+        flex="1 1 170px", width="auto", min_width="0", margin="2px 0 2px 8px", align_self="center"
+    )
     return Control(name, default, place, row(place, words), typed, shown)
 
 
@@ -69,9 +76,9 @@ _Made = tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]
 
 def _plain(kinds: list[Any], default: Any, names: dict[str, Any]) -> _Made | None:
     """A box to tick, a list to choose from, or a number."""
-    choices = [value for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
-    rest = [kind for kind in kinds if get_origin(kind) is not Literal]
-    if choices and all(kind in (bool, type(None)) for kind in rest):
+    choices = [value for kind in kinds for value in _choices(kind)]
+    rest = [kind for kind in kinds if not _choices(kind)]
+    if (choices or (bool in rest and default is None)) and all(kind in (bool, type(None)) for kind in rest):
         options = [(str(value), value) for value in choices]
         options += [("yes", True), ("no", False)] if bool in rest else []
         options += [("not set", None)] if default is None else []
@@ -90,13 +97,13 @@ def _plain(kinds: list[Any], default: Any, names: dict[str, Any]) -> _Made | Non
 
 def _typed(name: str, kinds: list[Any], default: Any, names: dict[str, Any]) -> _Made:
     """A line of text: for texts as they are, lists with commas, and everything else as TOML."""
-    listed = any(get_origin(kind) is tuple for kind in kinds)
+    inner = next((get_args(kind) for kind in kinds if (get_origin(kind) or kind) in _LISTS), None)
     plain = all(kind in _BARE for kind in kinds)
 
     def shown(value: Any) -> str:
-        if value is None or value in ("", (), {}):
+        if value is None or value in ("", [], {}):
             return ""
-        if listed and isinstance(value, (tuple, list)):
+        if inner is not None and isinstance(value, (tuple, list)) and all(map(_survives_commas, value)):
             return ", ".join(map(str, value))
         return value if isinstance(value, str) else _toml(value)
 
@@ -106,8 +113,9 @@ def _typed(name: str, kinds: list[Any], default: Any, names: dict[str, Any]) -> 
             return default
         if plain:
             return words
-        if listed and not words.startswith("["):
-            return [each.strip() for each in words.split(",") if each.strip()]
+        if inner is not None and not words.startswith("["):
+            parts = [each.strip() for each in words.split(",") if each.strip()]
+            return parts if inner[:1] in ((), (str,)) else [_value(name, each, bare=True) for each in parts]
         return _value(name, words, bare=any(kind is str or get_origin(kind) is Literal for kind in kinds))
 
     place = widgets.Text(value=shown(default), placeholder=_placeholder(default), continuous_update=False, **names)
@@ -115,7 +123,18 @@ def _typed(name: str, kinds: list[Any], default: Any, names: dict[str, Any]) -> 
 
 
 def _placeholder(default: Any) -> str:
-    return "not set" if default is None else "none" if default in ("", (), {}) else ""
+    return "not set" if default is None else "none" if default in ("", [], {}) else ""
+
+
+def _survives_commas(value: Any) -> bool:
+    return isinstance(value, (int, float)) or (isinstance(value, str) and value == value.strip() and "," not in value)
+
+
+def _choices(kind: Any) -> list[Any]:
+    """What may be chosen, where that can be counted."""
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return [each.value for each in kind]
+    return list(get_args(kind)) if get_origin(kind) is Literal else []
 
 
 def _value(name: str, words: str, *, bare: bool) -> Any:
@@ -133,6 +152,8 @@ def _toml(value: Any) -> str:
     """A value in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_toml_key(key)} = {_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return tomli_w.dumps({"value": value}).removeprefix("value = ").strip()
 
 

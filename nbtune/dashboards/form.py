@@ -23,7 +23,7 @@ _READING = "reading the data"
 
 
 class Form:
-    """`changed` is called after every choice, and `start` when all is chosen."""
+    """`changed` is called after every choice, from `open` on, and `start` when all is chosen."""
 
     def __init__(self, desk: Desk, changed: Callable[[], None], start: Callable[[], None]) -> None:
         from nbtune.tasks.registry import registry
@@ -44,9 +44,12 @@ class Form:
         self.start = button("Start", start, kind="primary", tooltip="train in the background")
         self.whole = button("Inspect the whole data", self._inspect, tooltip="checks, lengths, time and memory")
         self.again = button("Look for new variables", self._look, tooltip="data that was made since")
-        self.task.observe(lambda _: desk.guarded(self.columns.notice, self._of_task), names="value")
+        self.task.observe(lambda _: self.open(), names="value")
         self.widget = self._laid_out()
-        desk.guarded(self.columns.notice, self._of_task)
+
+    def open(self) -> None:
+        """Offer what the chosen task asks for."""
+        self._desk.guarded(self.columns.notice, self._of_task)
 
     def asked(self) -> Asked:
         """What the form asks for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ _STYLE = f"""
 .{ROOT} :is(.widget-box,.widget-vbox,.widget-tab-contents){{overflow:visible}}
 .{ROOT} .widget-dropdown select.widget-dropdown,.{ROOT} .widget-dropdown>select{{appearance:auto;background-image:none}}
 .{ROOT} .{WRAPPED} table.nbtune-table :is(th,td){{overflow-wrap:anywhere;min-width:3.6em}}
+.{ROOT} .{WRAPPED} progress{{width:8em}}
 .{ROOT} .widget-html,.{ROOT} .widget-html-content{{min-width:0;max-width:100%}}
 .{ROOT} :is(button,input,select,textarea,.lm-TabBar-tab):focus-visible{{
 outline:2px solid var(--jp-brand-color1,#2f7fd1);outline-offset:1px}}
@@ -83,6 +85,7 @@ def share(made: Any, *, wide: bool = False) -> Any:
     made.layout.flex = "1 1 100%" if wide else "1 1 300px"
     made.layout.width = "auto"
     made.layout.min_width = "0"
+    made.layout.padding = "0 12px 0 0"
     return made
 
 
@@ -95,62 +98,32 @@ def button(words: str, pressed: Callable[[], None], *, tooltip: str = "", kind: 
     return heard(made)
 
 
-def choice(words: str, options: Iterable[Any], *, value: Any = None, width: str = NARROW, tooltip: str = "") -> Any:
-    made = widgets.Dropdown(
-        description=words, options=list(options), tooltip=tooltip, style=_NAME, layout=_layout(width)
-    )
-    if value is not None:
-        made.value = value
-    return heard(made)
+def named(kind: Any, words: str, *, width: str = NARROW, **more: Any) -> Any:
+    """An input of this kind of widget, with its name left of it."""
+    layout = widgets.Layout(width=width, max_width="calc(100% - 4px)")
+    return heard(kind(description=words, style={"description_width": NAMED}, layout=layout, **more))
 
 
-def entry(words: str, value: str = "", *, placeholder: str = "", width: str = NARROW, tooltip: str = "") -> Any:
-    return heard(
-        widgets.Text(
-            description=words,
-            value=value,
-            placeholder=placeholder,
-            tooltip=tooltip,
-            continuous_update=False,
-            style=_NAME,
-            layout=_layout(width),
-        )
-    )
+def choice(words: str, options: Iterable[Any], *, width: str = NARROW, **more: Any) -> Any:
+    return named(widgets.Dropdown, words, width=width, options=list(options), **more)
 
 
-def area(words: str, value: str = "", *, placeholder: str = "", rows: int = 4) -> Any:
-    return heard(
-        widgets.Textarea(
-            description=words,
-            value=value,
-            placeholder=placeholder,
-            rows=rows,
-            continuous_update=False,
-            style=_NAME,
-            layout=_layout(WIDE),
-        )
-    )
+def entry(words: str, value: str = "", **more: Any) -> Any:
+    return named(widgets.Text, words, value=value, continuous_update=False, **more)
 
 
-def suggesting(words: str, value: str, options: Sequence[str] = (), *, tooltip: str = "") -> Any:
+def area(words: str, value: str = "", *, rows: int = 4) -> Any:
+    return named(widgets.Textarea, words, width=WIDE, value=value, rows=rows, continuous_update=False)
+
+
+def suggesting(words: str, value: str, options: Sequence[str] = (), **more: Any) -> Any:
     """A line with suggestions; others may be typed."""
-    return heard(
-        widgets.Combobox(
-            description=words,
-            value=value,
-            options=list(options),
-            ensure_option=False,
-            continuous_update=False,
-            tooltip=tooltip,
-            style=_NAME,
-            layout=_layout(NARROW),
-        )
-    )
+    return named(widgets.Combobox, words, value=value, options=list(options), continuous_update=False, **more)
 
 
 def listing(words: str, kind: Any) -> Any:
     """A list to go through with the arrow keys: `kind` is `Select` or `SelectMultiple`."""
-    return heard(kind(description=words, rows=8, style=_NAME, layout=_layout("100%")))
+    return named(kind, words, width="100%", rows=8)
 
 
 class Fold:
@@ -160,7 +133,7 @@ class Fold:
         self._words = words
         self._content = content
         layout = widgets.Layout(width="auto", align_self="flex-start")
-        self._toggle = heard(widgets.ToggleButton(value=shown, layout=layout))
+        self._toggle = heard(widgets.ToggleButton(value=shown, tooltip="", layout=layout))  # None is shown as null
         self._toggle.observe(self._changed, names="value")
         self.widget = column(self._toggle, content)
         self._changed()
@@ -173,6 +146,15 @@ class Fold:
         shown = self._toggle.value
         self._toggle.description = f"{'▾' if shown else '▸'} {self._words}"
         self._content.layout.display = "" if shown else "none"
+
+
+_WRITTEN = re.compile(r'write (\[columns\] )?(\w+) = "([^"]*)"')
+"""What a remedy tells those to write who work in cells."""
+
+
+def _chosen_instead(written: re.Match[str]) -> str:
+    of_columns, name, value = written.groups()
+    return f"choose the column for {name} in Set up" if of_columns else f"set {name} to {value} in Set up"
 
 
 class Notice:
@@ -210,7 +192,7 @@ class Notice:
         else:
             fault = Fault.of(error)
             said, remedy = f"{fault.error}: {fault.message}", fault.meaning
-        more = tag("div", remedy, css="nbtune-soft") if remedy else ""
+        more = tag("div", _WRITTEN.sub(_chosen_instead, remedy), css="nbtune-soft") if remedy else ""
         self._show(callout(tag("strong", "Not done: "), said, more, tone="error"))
 
     def clear(self) -> None:
@@ -224,10 +206,3 @@ class Notice:
     def _show(self, content: Markup, *, busy: bool = False) -> None:
         self.busy = busy
         self.widget.value = html(Markup(f'<div role="status">{content}</div>'))
-
-
-_NAME = {"description_width": NAMED}
-
-
-def _layout(width: str) -> Any:
-    return widgets.Layout(width=width, max_width="calc(100% - 4px)")

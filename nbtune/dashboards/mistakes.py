@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from nbtune.control import Control
 from nbtune.dashboards.desk import Desk
 from nbtune.dashboards.evaluating import NO_RUN
-from nbtune.dashboards.look import Notice, area, button, choice, column, entry, hint, html, listing, picture, row
-from nbtune.drawing import Markup, escape, facts, number, shorten, tag, visible
+from nbtune.dashboards.look import Notice, area, button, choice, column, entry, hint, html, listing, named, picture, row
+from nbtune.dashboards.work import Work
+from nbtune.drawing import Markup, duration, escape, facts, number, shorten, tag, visible
 from nbtune.errors import DataError, RunError
+from nbtune.events import Ended
+from nbtune.running.folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from nbtune.evaluation.mistakes import Mistakes as Found
+    from nbtune.running import background
     from nbtune.running.run import Run
 
 _MOST = 200
@@ -28,6 +33,13 @@ _KINDS = (
     ("what the model gets wrong for sure", "confident"),
 )
 _ANY = "\0any"
+_FOLDS = "\0folds"
+_PARTS = (
+    ("validation data", "validation"),
+    ("test data", "test"),
+    ("training data", "train"),
+    ("training data, asking models that have not seen it", _FOLDS),
+)
 
 
 class Mistakes:
@@ -39,10 +51,14 @@ class Mistakes:
         self._run: Run | None = None
         self._found: Found | None = None
         self._rows: list[dict[str, Any]] = []
-        self.part = choice(
-            "look at", [("validation data", "validation"), ("test data", "test"), ("training data", "train")]
-        )
+        self._control: Control | None = None  # of the models of folds, while they are trained
+        self._folding = Work()  # longer than what others wait for in the dashboard's own thread
+        self.part = choice("look at", _PARTS, width="600px")
+        self.folds = named(widgets.BoundedIntText, "folds", width="240px", value=5, min=2, max=100)
+        self.cost = picture()
+        self._of_folds = column(self.folds, self.cost)
         self.look = button("Look for mistakes", self._look, kind="primary")
+        self.stop = button("Stop", self._stop, kind="danger", tooltip="nothing is kept of the models", enabled=False)
         self.kind = choice("show", _KINDS, width="520px")
         self.words = entry("with the words", placeholder="in the text")
         self.given = choice("labelled", [("anything", _ANY)])
@@ -60,9 +76,13 @@ class Mistakes:
         )  # fmt: skip
         for place in (self.kind, self.words, self.given):
             place.observe(lambda _: desk.guarded(self.notice, self._filter), names="value")
+        for place in (self.part, self.folds):
+            place.observe(lambda _: desk.guarded(self.notice, self._count_cost), names="value")
         self.list.observe(lambda _: desk.guarded(self.saved, self._choose), names="value")
         words = "The data itself is never changed: corrections are written to a file beside it."
-        self.widget = column(self.part, row(self.look), hint(words), self.notice.widget, self._shown)
+        self.widget = column(
+            self.part, self._of_folds, row(self.look, self.stop), hint(words), self.notice.widget, self._shown
+        )
         desk.on_run(self._take)
         self._take(None)
 
@@ -77,22 +97,72 @@ class Mistakes:
             raise RunError("nothing was looked at yet", "press Look for mistakes")
         return self._found.corrections
 
+    def steers(self, training: background.Training) -> bool:
+        """Whether this trains models of folds for what is looked at here."""
+        return training.control is self._control
+
+    def _count_cost(self) -> None:
+        by_folds, run, folds = self.part.value == _FOLDS, self._desk.run, self.folds.value
+        self._of_folds.layout.display = self.stop.layout.display = "" if by_folds else "none"
+        if not by_folds or run is None:
+            self.cost.value = ""
+            return
+        ended = RunFolder(run.folder).event_log.last()
+        time = ""
+        if isinstance(ended, Ended) and ended.status == "finished":  # one that was stopped cannot tell how long
+            # each learns from all folds but its own
+            time = f", about {duration((folds - 1) * ended.seconds)} in all"
+        words = (
+            f"{folds} models are trained like {run.name} and thrown away{time}. Each judges the rows it has not seen."
+        )
+        self.cost.value = html(tag("div", words, css="nbtune-soft"))
+
     def _take(self, run: Run | None) -> None:
+        self._count_cost()
         if run is not None and self._run is not None and run.folder == self._run.folder:
             return
+        if self._control is not None:
+            self._control.stop()
         self._run, self._found = run, None
         self._shown.layout.display = "none"
         self.notice.clear()
 
     def _look(self) -> None:
-        self._desk.ask(self.notice, "asking the model", self._looked)
+        if self.part.value == _FOLDS:
+            self._folding.ask(self.notice, "asking the run's own model first", self._looked_by_folds)
+        else:
+            self._desk.ask(self.notice, "asking the model", self._looked)
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.stop()
+            self.notice.working("ending after the current step")
+
+    def _asked_run(self) -> Run:
+        if self._desk.run is None:
+            raise NO_RUN
+        return self._desk.run
 
     def _looked(self) -> None:
-        run = self._desk.run
-        if run is None:
-            raise NO_RUN
-        found = run.mistakes(part=self.part.value, progress=self.notice.counting("judged"))
-        if self._desk.run is not run:
+        run = self._asked_run()
+        self._show(run, run.mistakes(part=self.part.value, progress=self.notice.counting("judged")))
+
+    def _looked_by_folds(self) -> None:
+        run, self._control = self._asked_run(), Control()
+        self._enable(looking=False)
+        try:
+            told = self.notice.counting("trained step")
+            self._show(run, run.mistakes(folds=self.folds.value, progress=told, control=self._control))
+        finally:
+            self._control = None
+            self._enable(looking=True)
+
+    def _enable(self, *, looking: bool) -> None:
+        self.look.disabled = self.part.disabled = self.folds.disabled = not looking
+        self.stop.disabled = looking
+
+    def _show(self, run: Run, found: Found) -> None:
+        if self._run is None or self._run.folder != run.folder:
             return
         self._found = found
         labels = sorted({str(each) for each in (*found.labels["given"], *found.confident["given"])})

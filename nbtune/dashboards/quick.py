@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbtune.dashboards.look import WRAPPED, html
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from nbtune.data.tables import Table, Tables
     from nbtune.tasks.task import Task
 
+NO_NAME = "(no name)"
+"""A column that is called nothing."""
 _ROWS = 5
 _COLUMNS = 12
 _READ = 1000
 _LABELS = 12
-_PROBLEMS = 3
 
 
 def preview(found: Table) -> Markup:
@@ -30,14 +32,20 @@ def preview(found: Table) -> Markup:
     ]
     left_out = len(frame.columns) - len(names)
     more = tag("div", f"and {left_out} more columns", css="nbtune-soft") if left_out > 0 else ""
-    shown = table(("row", *(shorten(name, 60) for name in names)), rows, caption=f"The first rows of {found.name}")
+    if not names:
+        return Markup("")
+    heads = ("row", *(shorten(name, 60) or NO_NAME for name in names))
+    shown = table(heads, rows, caption=f"The first rows of {found.name}")
     return html(shown, more, css=WRAPPED)
 
 
 def quick_look(task: Task, tables: Tables, columns: ColumnMap) -> Markup:
     """Parts, columns with the reason for each, rows that cannot be used, and labels."""
     parts = [("training" if part in ("whole", "train") else part, len(each)) for part, each in tables.items()]
-    taken = [(name, ", ".join(columns.many(name)), columns.reasons.get(name, "")) for name in columns.names]
+    taken = [
+        (name, ", ".join(each or NO_NAME for each in columns.many(name)), columns.reasons.get(name, ""))
+        for name in columns.names
+    ]
     return html(
         table(("the task's column", "taken from", "why"), taken, caption="Columns"),
         table(("part", "rows"), parts),
@@ -52,15 +60,19 @@ def _read(task: Task, found: Table | None, columns: ColumnMap) -> Markup:
     read = list(task.read(found.frame.head(_READ), columns, "train"))
     problems = [each for each in read if isinstance(each, Problem)]
     labels = Counter(label for each in read if not isinstance(each, Problem) for label in task.labels_of(each))
-    about = f"the first {len(read):,} rows" if len(read) < len(found) else f"all {len(read):,} rows"
-    return Markup(_problems(problems, about) + _labels(labels, about))
+    partly = len(found) > _READ
+    about = f"the first {_READ:,} rows" if partly else f"all {len(read):,} rows"
+    name = f"the beginning of {found.name}" if partly else found.name
+    told = _problems(replace(found, frame=found.frame.head(_READ), name=name), columns, problems, about)
+    return Markup(told + _labels(labels, about))
 
 
-def _problems(problems: list[Problem], about: str) -> Markup:
+def _problems(looked_at: Table, columns: ColumnMap, problems: list[Problem], about: str) -> Markup:
+    from nbtune.data.reading import describe_problems
+
     if not problems:
         return callout(f"{about} can be used", tone="good")
-    first = "; ".join(f"row {each.row}: {each.reason}" for each in problems[:_PROBLEMS])
-    words = f"{len(problems):,} of {about} cannot be used: {first}{'; …' if len(problems) > _PROBLEMS else ''}"
+    words = describe_problems(looked_at, columns, problems)
     remedy = tag("div", "mend them, or choose bad_rows: drop in the settings to go on without them", css="nbtune-soft")
     return callout(words, remedy, tone="warning")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _STATUS = {"unfinished": "cut off", "running": "training now"}
 _RESUMED = ("cut off", "stopped", "failed")
+_SEED = re.compile(r"\.seed\d+$")
 
 
 class Runs:
@@ -64,8 +66,9 @@ class Runs:
 
     def cut_off(self) -> list[Any]:
         """Which runs were cut off, and what to do; for the line above all tabs."""
-        cut = [name for name, each in self._rows.items() if _status(each) == "cut off"]
+        cut = [self._first(name) for name, each in self._rows.items() if _status(each) == "cut off"]
         if cut:
+            cut = list(dict.fromkeys(cut))
             names = ", ".join(shorten(name, 40) for name in cut[:5]) + (", …" if len(cut) > 5 else "")
             remedy = "nobody trains it any more. Choose it and press Resume: it goes on from its last checkpoint."
             return [callout(f"Cut off before its end: {names}; {remedy}", tone="warning")]
@@ -75,8 +78,20 @@ class Runs:
         names = self.list.value
         self._keep()
         self.open.disabled = self.delete.disabled = len(names) != 1
-        self.resume.disabled = len(names) != 1 or _status(self._rows[names[0]]) not in _RESUMED
+        self.resume.disabled = len(names) != 1 or not self._can_go_on(names[0])
         self.compare.disabled = len(names) < 2
+
+    def _can_go_on(self, name: str) -> bool:
+        from nbtune.running.catalog import load
+        from nbtune.running.seeds import only_further_missing
+
+        status = _status(self._rows[name])
+        return status in _RESUMED or (status == "finished" and only_further_missing(load(name)))
+
+    def _first(self, name: str) -> str:
+        """The run to resume: of several seeds the first, which goes on with all."""
+        first = _SEED.sub("", name)
+        return first if first in self._rows and self._can_go_on(first) else name
 
     def _one(self) -> Run:
         from nbtune.running.catalog import load

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from nbtune.tasks.task import Task
 
 _FIRST = ("epochs", "batch_size", "learning_rate", "max_length")
-_ELSEWHERE = DATA_SETTINGS | {"model", "seeds"}
-"""Data, name and model have inputs of their own; several seeds cannot be trained behind a cell."""
+_ELSEWHERE = DATA_SETTINGS | {"model"}
+"""Data, name and model have inputs of their own."""
 
 
 class Settings:

@@ -12,14 +12,15 @@ import ipywidgets as widgets
 
 from nbtune.control import Control
 from nbtune.dashboards.desk import Desk
-from nbtune.dashboards.look import NAMED, Notice, button, column, heard, html, picture, row
+from nbtune.dashboards.look import Notice, button, column, html, named, picture, row
+from nbtune.drawing import tag
 from nbtune.errors import RunError
 from nbtune.events import Adjusted, Ended, Event, Paused, Resumed, Started
 from nbtune.notebook.memory import held
 from nbtune.notebook.run_picture import final_picture, run_picture
 from nbtune.notebook.showing import whereabouts
 from nbtune.notebook.state import RunState, Throttle
-from nbtune.running import background
+from nbtune.running import background, seeds
 from nbtune.running.log import Tail, grown
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ _FOLLOWED = 1.0
 
 
 class Live:
-    """A watcher that has what it sees drawn, at most twice a second."""
+    """A watcher that has what it sees drawn, at most twice a second. `next_begins` is called for each further seed."""
 
-    def __init__(self, show: Callable[[RunState], None], past: Iterable[Event] = ()) -> None:
+    def __init__(
+        self,
+        show: Callable[[RunState], None],
+        past: Iterable[Event] = (),
+        next_begins: Callable[[], None] | None = None,
+    ) -> None:
         self.state = RunState.of(past)
         self._show = show
+        self._next_begins = next_begins
         self._throttle = Throttle(_REFRESH)
 
     def on_event(self, event: Event) -> None:
@@ -46,6 +53,12 @@ class Live:
         if rare or self._throttle.ready():
             self._show(self.state)
 
+    def of_another_run(self) -> Live:
+        """What watches the next of several seeds, in the same place."""
+        if self._next_begins is not None:
+            self._next_begins()
+        return Live(self._show, next_begins=self._next_begins)
+
 
 class Training:
     """Starts a run, or goes on with one, and steers whatever trains in this kernel."""
@@ -54,27 +67,26 @@ class Training:
         self._desk = desk
         self._control: Control | None = None
         self.state = RunState()
+        self._seed = self._seeds = 1
         self.picture = picture(html(_NOTHING))
+        self.place = picture()  # which of several seeds
         self.notice = Notice()
         self.pause = button("Pause", self._pause, tooltip="wait after the current step", enabled=False)
         self.stop = button("Stop", self._stop, kind="danger", tooltip="end now and keep the model", enabled=False)
-        self.rate = heard(
-            widgets.FloatText(
-                description="learning rate",
-                step=None,
-                disabled=True,
-                style={"description_width": NAMED},
-                layout=widgets.Layout(width="260px"),
-            )
-        )
+        self.rate = named(widgets.FloatText, "learning rate", width="260px", step=None, disabled=True)
         self.set_rate = button("Set", self._set_rate, tooltip="the new peak, from the next step on", enabled=False)
-        self.widget = column(row(self.pause, self.stop, self.rate, self.set_rate), self.notice.widget, self.picture)
+        controls = row(self.pause, self.stop, self.rate, self.set_rate)
+        self.widget = column(controls, self.notice.widget, self.place, self.picture)
         desk.on_run(lambda run: None if run is not None or self.going else self._forget())
 
     @property
     def going(self) -> bool:
         """Whether a run trains that this dashboard steers."""
         return self._control is not None
+
+    def steers(self, training: background.Training) -> bool:
+        """Whether this is what the controls here are for."""
+        return training.control is self._control
 
     def begin(self, launch: Callable[..., Run], past: Iterable[Event] = ()) -> None:
         """Have `launch` start a run in the background: called in the dashboard's thread with watchers and control.
@@ -88,10 +100,12 @@ class Training:
         control = Control()
         self._steer(control)
         try:
-            run = launch(watchers=[Live(self._show, past)], control=control, background=True)
+            run = launch(watchers=[Live(self._show, past, self._next_seed)], control=control, background=True)
         except BaseException:
             self._let_go()
             raise
+        self._seeds = run.spec.seeds
+        self._tell_seed()
         self.rate.value = run.spec.learning_rate
         self._desk.take(run)
         self._in_thread(self._until_end, run)
@@ -112,13 +126,15 @@ class Training:
     def _join(self, training: background.Training, run: Run) -> None:
         """Watch and steer a run that was started elsewhere in this kernel."""
         tail = Tail(run.folder / "events.jsonl")
-        live = Live(self._show, tail.new())
+        live = Live(self._show, tail.new(), self._next_seed)
         with training.telling:  # nothing is told meanwhile
             for event in tail.new():
                 live.state.absorb(event)
             if live.state.ended is None:
                 training.join(live)
         self._steer(training.control)
+        self._seeds = run.spec.seeds
+        self._tell_seed()
         self.rate.value = run.spec.learning_rate
         self._show(live.state)
         self._in_thread(self._until_end, run)
@@ -129,9 +145,21 @@ class Training:
         except BaseException as error:  # kept by the run since its thread ended with it
             self.notice.refuse(error)
         self._enable(False)
+        if self._seeds > 1:
+            self.place.value = html(tag("div", _of_family(run), css="nbtune-soft"))
         if self._desk.run is not None and self._desk.run.folder == run.folder:
             self._desk.take(run)
         self._control = None
+
+    def _next_seed(self) -> None:
+        self._seed += 1
+        self._tell_seed()
+
+    def _tell_seed(self) -> None:
+        words = (
+            f"Seed {self._seed} of {self._seeds}: each is a run of its own, one after the other. Stop ends them all."
+        )
+        self.place.value = html(tag("div", words, css="nbtune-soft")) if self._seeds > 1 else ""
 
     def _follow(self, run: Run) -> None:
         """Keep up with the log that another kernel writes, while the run is the one in sight."""
@@ -169,10 +197,13 @@ class Training:
 
     def _forget(self) -> None:
         self.picture.value = html(_NOTHING)
+        self.place.value = ""
         self.notice.clear()
 
     def _steer(self, control: Control) -> None:
         self._control = control
+        self._seed = self._seeds = 1
+        self.place.value = ""
         self.notice.clear()
         self.pause.description = "Pause"
         self._enable(True)
@@ -218,3 +249,12 @@ class Training:
             self.notice.say(f"the peak learning rate is {self.rate.value:g} from the next step on")
 
         self._desk.guarded(self.notice, change)
+
+
+def _of_family(run: Run) -> str:
+    """What became of several seeds."""
+    if seeds.only_further_missing(run):
+        return f"Not all seeds of {run.name} are trained: Resume in Runs goes on with them."
+    return (
+        "Below is the last of the seeds; Evaluate has the mean and spread of all." if run.status == "finished" else ""
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbtune.dashboards.desk import Desk
 from nbtune.dashboards.evaluating import NO_RUN
 from nbtune.dashboards.look import Notice, area, button, column, entry, hint, html, picture, row
-from nbtune.drawing import Markup, callout, shorten, table
+from nbtune.drawing import Markup, callout, number, shorten, table
 from nbtune.errors import DataError, RunError
 from nbtune.notebook.overview import predictions_picture
 from nbtune.notebook.picture import bundle_of
@@ -91,17 +91,28 @@ class Trying:
         filled = {name: value for name, value in typed.items() if value.strip()}
         if not filled:
             raise DataError("there is nothing to predict", "type a text")
+        missing = [role for role, _, taken in _columns(self._run(), required=True) if taken not in filled]
+        if missing:
+            raise DataError(f"{' and '.join(missing)} must not be empty", "as they stand in the data")
         return next(iter(filled.values())) if len(typed) == 1 else filled
 
 
 def _table(answers: pd.DataFrame) -> Markup:
     cells = ((name, answers[name].iloc[0]) for name in answers.columns)
-    rows = [(shorten(name, 60), value if isinstance(value, float) else shorten(value, 400)) for name, value in cells]
+    rows = [(shorten(name, 60), value if isinstance(value, float) else _shown(value)) for name, value in cells]
     return table(("", "prediction"), rows)
 
 
-def _columns(run: Run) -> list[tuple[str, str, str]]:
-    """What the run reads to predict: the task's name of a column, its kind, and its name in the training data."""
+def _shown(value: Any) -> str:
+    """A cell in words; of several answers, each with its probability."""
+    if isinstance(value, list) and value and all(isinstance(each, tuple) and len(each) == 2 for each in value):
+        value = ", ".join(f"{answer} {number(share) if isinstance(share, float) else share}" for answer, share in value)
+    return shorten(value, 400)
+
+
+def _columns(run: Run, *, required: bool = False) -> list[tuple[str, str, str]]:
+    """What the run reads to predict: the task's name of a column, its kind, and its name in the training data. Of
+    `required` ones alone, those that no row can do without."""
     from nbtune.tasks.registry import registry
 
     content = RunFolder(run.folder).read_json("data.json") or {}
@@ -109,6 +120,6 @@ def _columns(run: Run) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for each in registry().task(run.task).columns:
         name = taken.get(each.name)
-        if not each.target and isinstance(name, str):
+        if not each.target and isinstance(name, str) and (each.required or not required):
             found.append((each.name, each.kind, name))
     return found

@@ -14,6 +14,8 @@ Points: TypeAlias = Sequence[tuple[float, float]]
 # presentation attributes, so that the picture is right where a site strips the style sheet; the theme overrides them
 COLOURS = ("#2f7fd1", "#d9730d", "#2e9b5b", "#a55cc9", "#c2413b", "#8a8a8a")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 24, 34
+_DIGIT = 7
+"""About as wide as a character of a tick is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,11 @@ def _grid(frame: _Frame, ticks: Sequence[float], x_label: str) -> str:
         )
     base = frame.height - _BOTTOM
     for tick in (tick for tick in round_ticks(frame.x_low, frame.x_high, 5) if frame.x_low <= tick <= frame.x_high):
+        words = tick_words(tick)
+        place = min(frame.x(tick), round(frame.width - _DIGIT * len(words) / 2, 1))  # a long one must not be cut off
         parts.append(
-            f'<text class="nbtune-tick" x="{frame.x(tick)}" y="{base + 15}" text-anchor="middle" '
-            f'fill="#777">{escape(tick_words(tick))}</text>'
+            f'<text class="nbtune-tick" x="{place}" y="{base + 15}" text-anchor="middle" '
+            f'fill="#777">{escape(words)}</text>'
         )
     parts.append(
         f'<text class="nbtune-tick" x="{(left + right) / 2}" y="{frame.height - 4}" text-anchor="middle" '

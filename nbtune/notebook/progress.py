@@ -43,6 +43,9 @@ class RunDisplay:
     has more outputs than one while it trains, for who opens and scrolls what stands below the progress.
     """
 
+    in_cell = True
+    """A display for a further run has its place in the same cell, and can be opened while that runs."""
+
     def __init__(
         self,
         *,

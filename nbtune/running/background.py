@@ -25,13 +25,15 @@ _current: Training | None = None
 
 
 class Training:
-    """A run while it is trained here, and afterwards how that went. Holds no model."""
+    """A run while it is trained here, and afterwards how that went. Holds no model. `within` is the one in whose thread
+    it is trained, which then goes on."""
 
-    def __init__(self, path: Path, control: Control) -> None:
+    def __init__(self, path: Path, control: Control, within: Training | None = None) -> None:
         self.path = path.resolve()
         self.control = control
+        self.within = within
         self.error: BaseException | None = None
-        self.joined: list[Watcher] = []
+        self.joined: list[Watcher] = [] if within is None else _followers(within)
         self.telling = threading.RLock()
         """Held while an event is written down and told: who joins inside of it misses none and sees none twice."""
         self._ended = threading.Event()
@@ -60,7 +62,7 @@ class Training:
             raise self.error
 
     def go_on_in_thread(
-        self, work: Callable[[], None], failed: Callable[[BaseException], None], held: contextlib.ExitStack
+        self, work: Callable[[], object], failed: Callable[[BaseException], None], held: contextlib.ExitStack
     ) -> None:
         """Do the rest of the work in a thread, and let go of what is `held` after it. Its error is kept for `wait`,
         after `failed` was told."""
@@ -93,13 +95,23 @@ class Training:
         global _current
         with _lock:
             if _current is self:
-                _current = None
+                _current = self.within
         self._ended.set()
+
+    def is_of_this_thread(self) -> bool:
+        """Whether whoever asks is the thread that trains it behind a cell."""
+        return self._thread is threading.current_thread()
 
     def _end_with_process(self) -> None:
         assert self._thread is not None
         self.control.stop()
         self._thread.join(EXIT_SECONDS)
+
+
+def _followers(before: Training) -> list[Watcher]:
+    """Of those who came later to watch a run of several seeds, those that can watch the next one, too."""
+    able = (watcher for watcher in before.joined if not getattr(watcher, "in_cell", False))
+    return [watcher.of_another_run() for watcher in able if hasattr(watcher, "of_another_run")]
 
 
 def begin(path: Path, control: Control) -> Training:
@@ -111,7 +123,7 @@ def begin(path: Path, control: Control) -> Training:
     global _current
     with _lock:
         _refuse_second()
-        _current = Training(path, control)
+        _current = Training(path, control, within=_current)
         return _current
 
 
@@ -148,6 +160,9 @@ def not_training(name: str, status: str) -> RunError:
 
 def second(first: Training) -> RunError:
     """What to raise where another run is asked for while the first trains."""
+    if not first.path.is_dir():
+        words = "models that look for wrong labels are being trained in this kernel, and one thing trains at a time"
+        return RunError(words, "wait for their end, or stop them where they were started")
     return RunError(
         f"the run {first.name!r} is training in this kernel, and there is one at a time",
         f"wait for it: nbtune.load({first.name!r}).wait(), or stop it: %nbtune stop {first.name}",
@@ -155,5 +170,5 @@ def second(first: Training) -> RunError:
 
 
 def _refuse_second() -> None:
-    if _current is not None:
+    if _current is not None and not _current.is_of_this_thread():
         raise second(_current)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nbtune.errors import NbtuneError
@@ -19,10 +18,17 @@ if TYPE_CHECKING:
 
 
 def drive(
-    plan: Plan, watchers: Sequence[Watcher], held: contextlib.ExitStack, *, in_background: bool, begun: bool
+    plan: Plan,
+    watchers: Sequence[Watcher],
+    held: contextlib.ExitStack,
+    *,
+    in_background: bool,
+    begun: bool,
+    further: Callable[[Run], object] | None = None,
 ) -> Run:
     """Pull the events to the end; in the background so far that the model is open, and the rest in a thread, which
-    takes over what is `held` (the lock of the folder). `begun`: the run stays, whatever happens.
+    takes over what is `held` (the lock of the folder) and does what is `further` to be done. `begun`: the run stays,
+    whatever happens.
 
     Raises:
         RunError: another run is training in this process.
@@ -30,7 +36,8 @@ def drive(
     training = background.begin(plan.folder.path, plan.control)
     opened.close()  # models that were opened to predict are opened again on use: their memory is needed here
     run = Run(plan.folder, trust_remote_code=plan.spec.trust_remote_code, training=training)
-    told = _told(plan, run, training, watchers, begun, guarded=in_background)
+    behind = in_background or training.within is not None
+    told = _told(plan, run, training, watchers, begun, guarded=behind)
 
     def rest() -> None:
         for _ in told:
@@ -38,8 +45,15 @@ def drive(
 
     try:
         if in_background and any(not _may_be_refused(event) for event in told):
-            failed = functools.partial(_tell_failure, watchers, training.joined)
-            training.go_on_in_thread(rest, failed, held.pop_all())
+            kept = held.pop_all()
+
+            def all_of_it() -> None:
+                rest()
+                kept.close()
+                if further is not None:
+                    further(run)
+
+            training.go_on_in_thread(all_of_it, telling_failure(watchers, training), kept)
             return run
         rest()
     except BaseException:
@@ -108,11 +122,15 @@ def _log(plan: Plan, event: Event, everybody: Iterable[Watcher]) -> None:
         tell(everybody, Noted(step=getattr(event, "step", 0), severity="warning", message=trouble))
 
 
-def _tell_failure(watchers: Sequence[Watcher], joined: Sequence[Watcher], error: BaseException) -> None:
-    """What a cell would show under a failed run, for one whose cell is long done."""
-    known = [error.hint] if isinstance(error, NbtuneError) else [f"{type(error).__name__}: {error}"]
-    words = "; ".join(filter(None, [*known, "wait() of the run raises the error"]))
-    _Guarded([*watchers, *joined]).on_event(Noted(step=0, severity="warning", message=words))
+def telling_failure(watchers: Sequence[Watcher], training: background.Training) -> Callable[[BaseException], None]:
+    """Tells what a cell would show under a failed run, for one whose cell is long done."""
+
+    def told(error: BaseException) -> None:
+        known = [error.hint] if isinstance(error, NbtuneError) else [f"{type(error).__name__}: {error}"]
+        words = "; ".join(filter(None, [*known, "wait() of the run raises the error"]))
+        _Guarded([*watchers, *training.joined]).on_event(Noted(step=0, severity="warning", message=words))
+
+    return told
 
 
 class _Guarded:

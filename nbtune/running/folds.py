@@ -34,7 +34,12 @@ from nbtune.values import Example
 
 
 def judge_by_folds(
-    folder: RunFolder, count: int, *, trust_remote_code: bool = False, progress: Progress | None = None
+    folder: RunFolder,
+    count: int,
+    *,
+    trust_remote_code: bool = False,
+    progress: Progress | None = None,
+    control: Control | None = None,
 ) -> tuple[Sequence[Example], list[Judgement | None]]:
     """The run's training examples with what models say that have not learned from them; None for an example with a
     label that only its own fold has.
@@ -45,9 +50,9 @@ def judge_by_folds(
     Raises:
         SpecError: there are too few or too many folds.
         RunError: a run is training here; what the run kept is missing or damaged.
-        Interrupted: the interrupt key was pressed.
+        Interrupted: the interrupt key was pressed, or `control` asked to stop.
     """
-    plan = _plan(folder, trust_remote_code)
+    plan = _plan(folder, trust_remote_code, control or Control())
     examples = pack(plan.prepared.parts["train"])
     folds = fold_of(plan.task, examples, count, plan.spec.seed)
     training = background.begin(plan.folder.path, plan.control)
@@ -72,7 +77,7 @@ def judge_by_folds(
     return examples, found
 
 
-def _plan(folder: RunFolder, trust_remote_code: bool) -> Plan:
+def _plan(folder: RunFolder, trust_remote_code: bool, control: Control) -> Plan:
     spec = folder.spec()
     task = registry().task(spec.task).configured(spec.options)
     prepared: Prepared = resuming.kept_data(folder, task)
@@ -84,7 +89,7 @@ def _plan(folder: RunFolder, trust_remote_code: bool) -> Plan:
         recipe=kept_recipe(folder.path),
         prepared=prepared,
         folder=RunFolder(folder.path.with_name(f"{folder.name}-folds")),  # never made
-        control=Control(),
+        control=control,
     )
 
 

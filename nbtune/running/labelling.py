@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbtune.control import Control
 from nbtune.running.folder import RunFolder
 from nbtune.values import Part
 
@@ -36,12 +37,14 @@ class Labelling(ABC):
         ranking: Ranking = "self_confidence",
         corrections: str | Path | None = None,
         progress: Progress | None = None,
+        control: Control | None = None,
     ) -> Mistakes:
         """Labels that are likely wrong, the worst first, and apart from them the model's confident mistakes.
 
         With `folds`, so many models are trained like the run on parts of its training data, and each judges the part
         it has not seen. Without, the run's model judges its validation data (or the `part` named). `corrections` is the
         file that the result's `correct` and `accept` write to; that of the spec, or else `NAME.corrections.jsonl`.
+        `control` stops the training of folds.
 
         >>> found = run.mistakes(folds=2)
         >>> list(found.labels)[:5]
@@ -51,7 +54,7 @@ class Labelling(ABC):
 
         Raises:
             RunError: the task has no labels with probabilities, or the run kept no such data.
-            Interrupted: the interrupt key was pressed while the folds were trained.
+            Interrupted: the interrupt key was pressed, or `control` asked to stop, while the folds were trained.
         """
         from nbtune.running.mistaking import find_mistakes
 
@@ -64,6 +67,7 @@ class Labelling(ABC):
             corrections=corrections,
             trust_remote_code=self._trust,
             progress=progress,
+            control=control,
         )
 
     def uncertain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def finetune(
     rest is done in a thread, which `Run.wait` waits for.
 
     With `seeds` = 5 it is trained five times, each a run of its own (NAME, NAME.seed1, ...); the first is returned, and
-    its report tells the mean and spread of all.
+    its report tells the mean and spread of all, for which `Run.wait` waits, too.
 
     Raises:
         SpecError, DataError, ModelError: what was asked for cannot be done; nothing was written.
@@ -74,8 +75,9 @@ def finetune(
         if plan.folder.is_run():  # another kernel was faster
             raise folders.taken(plan.folder.path)
         interrupts.whole(heard, begin, plan)
-        run = drive(plan, watchers, held, in_background=background, begun=False)
-    return seeds.train_further(run, watchers, control)
+        further = functools.partial(seeds.train_further, watchers=watchers, control=heard)
+        run = drive(plan, watchers, held, in_background=background, begun=False, further=further)
+    return run if background else seeds.train_further(run, watchers, control)
 
 
 def resume(
@@ -100,8 +102,11 @@ def resume(
         RunError: the run has finished or is being trained; what it needs is missing or damaged; the data, a setting,
             the base model or the format of the checkpoints is not what it was.
     """
+    if background:
+        seeds.refuse_displays(run.spec, watchers)
     if seeds.only_further_missing(run):
-        return seeds.train_further(run, watchers, control)
+        train = seeds.train_further_behind if background else seeds.train_further
+        return train(run, watchers, control)
     heard = control or Control()
     too_early = f"stopped before the run {run.name!r} went on; it is as it was"
     parts = {"data": data, "validation": validation, "test": test}
@@ -111,8 +116,9 @@ def resume(
         import_libraries()
         with interrupts.at_once(heard):
             plan = _found_again(run, task, parts, namespace, heard, settings)
-        run = drive(plan, watchers, held, in_background=background, begun=True)
-    return seeds.train_further(run, watchers, control)
+        further = functools.partial(seeds.train_further, watchers=watchers, control=heard)
+        run = drive(plan, watchers, held, in_background=background, begun=True, further=further)
+    return run if background else seeds.train_further(run, watchers, control)
 
 
 def _found_again(
@@ -177,9 +183,8 @@ def _checked(
 ) -> Plan:
     """All that can be known before training, with a folder for the run."""
     spec, configured = make_spec(registry().task(task), _given(settings))
-    if background and spec.seeds > 1:
-        words = f"seeds = {spec.seeds} trains one run after the other, which the background cannot do yet"
-        raise SpecError(words, "leave background out, or start the seeds one by one: seed = 1, seed = 2, ...")
+    if background:
+        seeds.refuse_displays(spec, watchers)
     trainings.refuse_second()
     import_libraries()
 

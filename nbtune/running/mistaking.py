@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from nbtune.control import Control
 from nbtune.errors import RunError, SpecError, did_you_mean
 from nbtune.running import asked
 from nbtune.running.folder import RunFolder
@@ -29,6 +30,7 @@ def find_mistakes(
     corrections: str | Path | None,
     trust_remote_code: bool,
     progress: Progress | None,
+    control: Control | None,
 ) -> Mistakes:
     """Rank the labels of a part; see `Run.mistakes`."""
     from nbtune.evaluation.correcting import Book
@@ -47,7 +49,7 @@ def find_mistakes(
     del model  # the folds need its memory
     heard, how = own, f"{chosen} data, {len(own.examples):,} rows"
     if folds is not None:
-        heard = _by_folds(folder, folds, trust_remote_code, progress)
+        heard = _by_folds(folder, folds, trust_remote_code, progress, control)
         how = f"train data, {len(heard.examples):,} rows, each judged by one of {folds} models that have not seen it"
     path = corrections or spec.corrections or f"{folder.name}.corrections.jsonl"
     parts = {each: kept for each in PARTS if (kept := asked.kept(folder, each)) is not None}
@@ -65,8 +67,8 @@ def find_mistakes(
 
 
 _LEARNED = (
-    "the model has learned these labels, wrong ones too, and defends many of them: folds=5 (in a magic --folds 5) asks "
-    "models that have not"
+    "the model has learned these labels, wrong ones too, and defends many of them: with folds, such as 5, models are "
+    "asked that have not"
 )
 
 
@@ -91,9 +93,13 @@ def _own(folder: RunFolder, model: Model, part: Part, progress: Progress | None)
     return Heard(part, arranged, list(model.judge(arranged, progress)))
 
 
-def _by_folds(folder: RunFolder, folds: int, trust_remote_code: bool, progress: Progress | None) -> Heard:
+def _by_folds(
+    folder: RunFolder, folds: int, trust_remote_code: bool, progress: Progress | None, control: Control | None
+) -> Heard:
     from nbtune.evaluation.mistakes import Heard
     from nbtune.running.folds import judge_by_folds
 
-    examples, judgements = judge_by_folds(folder, folds, trust_remote_code=trust_remote_code, progress=progress)
+    examples, judgements = judge_by_folds(
+        folder, folds, trust_remote_code=trust_remote_code, progress=progress, control=control
+    )
     return Heard("train", examples, judgements)

@@ -263,9 +263,10 @@ class Run(Answering, Labelling, Trusting):
 
     def _model(self, precision: str | None = None) -> Model:
         """The opened model; the few used last stay open."""
-        if self._going() is not None and not self.model_path.is_dir():
+        if not self.model_path.is_dir() and self.status == "running":
+            here = "wait() waits for it, control.stop() ends it with what it has learned"
             raise RunError(
                 f"the run {self.name!r} is still training, and has no model yet",
-                "wait() waits for it, control.stop() ends it with what it has learned",
+                here if self._going() is not None else "another kernel trains it: wait for its end, or stop it there",
             )
         return opened.model(self.folder, self.spec, precision, trust_remote_code=self._trust)

@@ -6,12 +6,13 @@ Each is a run like any other (NAME, NAME.seed1, NAME.seed2 ...), from the data t
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbtune.control import Control
-from nbtune.errors import NbtuneError, RunError
+from nbtune.errors import NbtuneError, RunError, SpecError
 from nbtune.running import folder as folders
 from nbtune.running import identity, interrupts, locks
 from nbtune.running.folder import RunFolder
@@ -61,7 +62,7 @@ def train_further(first: Run, watchers: Sequence[Watcher], control: Control | No
     from nbtune.running.launch import resume
 
     spec = RunFolder(first.folder).spec()
-    if spec.seeds == 1 or first.status != "finished":
+    if spec.seeds == 1 or RunFolder(first.folder).status() != "finished":
         return first
     for place, name in enumerate(_names(first, spec), start=1):
         own = [another(watcher) for watcher in watchers]
@@ -77,6 +78,31 @@ def train_further(first: Run, watchers: Sequence[Watcher], control: Control | No
             return first
     _write_report(first)
     return first
+
+
+def train_further_behind(first: Run, watchers: Sequence[Watcher], control: Control | None) -> Run:
+    """The same in a thread, which `Run.wait` of what is returned waits for."""
+    from nbtune.running import background
+    from nbtune.running.driving import telling_failure
+
+    training = background.begin(first.folder, control or Control())
+    run = Run(RunFolder(first.folder), trust_remote_code=first.trusted, training=training)
+    work = functools.partial(train_further, run, watchers, training.control)
+    training.go_on_in_thread(work, telling_failure(watchers, training), contextlib.ExitStack())
+    return run
+
+
+def refuse_displays(spec: RunSpec, watchers: Sequence[Watcher]) -> None:
+    """Where a family is to be trained in the background.
+
+    Raises:
+        SpecError: it is to be shown in a cell, which has no place for a further display once it is done.
+    """
+    if spec.seeds > 1 and any(getattr(watcher, "in_cell", False) for watcher in watchers):
+        words = (
+            f"seeds = {spec.seeds} cannot be shown from the background: each run has a display, and the cell is done"
+        )
+        raise SpecError(words, "leave the background out, or train them in the dashboard")
 
 
 def another(watcher: Watcher) -> Watcher:

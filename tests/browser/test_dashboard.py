@@ -1,4 +1,4 @@
-"""The dashboard in JupyterLab: end to end by mouse and by keyboard, dark, on hostile data, and after its kernel."""
+"""The dashboard in JupyterLab and Notebook 7: by mouse and by keyboard, dark, on hostile data, after its kernel."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import pandas as pd
 bad = {NASTY!r}
 words = ["good", "bad"] * 12
 rows = [dict(body=f"a {{word}} film, no. {{n}} {{bad}}", verdict=f"{{word}} {{bad}}") for n, word in enumerate(words)]
+rows += [dict(body="an odd film", verdict=f"{{word}} {{bad}}") for word in words[:8]]  # no model agrees with both
 reviews = pd.DataFrame(rows).rename(columns={{"verdict": f"verdict {{bad}}"}})
 """
 SLOW = 60e3
@@ -118,11 +119,26 @@ def test_end_to_end_by_mouse_on_hostile_data(
     picture(f"dashboard-try{shade}", board.output)
     accessible(ROOT)
     board.tab("Mistakes")
+    board.field("look at").select_option(label="training data")
     board.button("Look for mistakes").click()
     board.says("labels are likely wrong")
     board.field("show").select_option(label="all labels the model disagrees with")
     picture(f"dashboard-mistakes{shade}", board.output)
     accessible(ROOT)
+    for words, found in (("no such words", "nothing of this kind"), ("ODD", "an odd film")):
+        board.field("with the words").fill(words)
+        page.keyboard.press("Tab")
+        board.says(found)
+    board.button("Accept the suggestion").click()
+    board.says("is corrected in")
+    assert (opened.lab.root / f"mouse{shade}.corrections.jsonl").read_text(encoding="utf-8").count("\n") == 1
+    board.field("look at").select_option(label="training data, asking models that have not seen it")
+    board.says("5 models are trained like")
+    board.button("Look for mistakes").click()
+    board.says("trained step")
+    picture(f"dashboard-folds{shade}", board.output)
+    board.button("Stop").click()
+    board.says("nothing is kept of them")
     board.tab("Evaluate")
     board.button("Score").click()
     board.says("95% interval")
@@ -249,3 +265,51 @@ def test_a_kernel_killed_in_the_midst(
     board.says("training")
     board.button("Stop").click()
     board.says("stopped")
+
+
+def test_in_notebook_7(
+    lab: Any,
+    notebook: Callable[..., Any],
+    tiny_model: str,
+    accessible: Callable[..., None],
+    picture: Callable[..., None],
+) -> None:
+    opened = notebook(OPEN)
+    opened.page.goto(lab.address(f"notebooks/{opened.path}"))
+    opened.ready()
+    assert opened.page.evaluate("window.jupyterapp.name") == "Jupyter Notebook"
+    board = Board(opened.run(0))
+    board.choose("sentiment", "sample:sentiment")
+    picture("notebook7-dashboard-setup", board.output)
+    board.field("model").fill(tiny_model)
+    board.field("epochs").fill("1")
+    board.button("Start").click()
+    board.says("finished")
+    expect(board.button("Stop")).to_be_disabled(timeout=SLOW)
+    picture("notebook7-dashboard-train", board.output)
+    board.tab("Evaluate")
+    board.says("95% interval")
+    assert board.output.evaluate("element => element.scrollWidth - element.clientWidth") <= 0, (
+        "it is wider than the page"
+    )
+    accessible(ROOT)
+    picture("notebook7-dashboard-evaluate", board.output)
+    board.tab("Set up")
+    board.field("name").fill("again")
+    board.root.get_by_role("button", name="More settings").click()
+    board.field("seeds").fill("2")
+    board.button("Start").click()
+    board.says("Evaluate has the mean and spread")
+    board.tab("Evaluate")
+    board.says("mean of 2 seeds")
+    board.tab("Runs")
+    again = board.field("runs").locator("option").filter(has_text=re.compile(r"^again(\.seed1)?\s"))
+    board.field("runs").select_option([str(each.get_attribute("value")) for each in again.all()])
+    board.button("Compare").click()
+    verdict = board.root.get_by_text(re.compile("again.*(are not clearly different|is better than)"))
+    expect(verdict.first).to_be_visible(timeout=SLOW)
+    accessible(ROOT)
+    picture("notebook7-dashboard-compare", board.output)
+    board.field("runs").select_option(index=1)
+    board.button("Open").click()
+    board.says("is open: see the other tabs")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import enum
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from pydantic import Field
+from pydantic_core import to_jsonable_python
 
 from nbtune.api import TaskOptions
 from nbtune.dashboards.controls import control
@@ -13,6 +16,10 @@ from nbtune.dashboards.settings import Settings
 from nbtune.errors import SpecError
 from nbtune.running.spec import RunSpec, make_spec
 from nbtune.tasks.registry import registry
+
+
+class Depth(enum.Enum):
+    SHALLOW, DEEP = "shallow", "deep"
 
 
 class Options(TaskOptions):
@@ -30,6 +37,12 @@ class Options(TaskOptions):
     limit: int | None = None
     every: int | Literal["epoch"] = "epoch"
     needed: str = Field(..., description="there is no default")
+    whether: bool | None = None
+    share: float | None = None
+    tags: list[str] = ["a", "b"]  # noqa: RUF012  # pydantic copies it
+    sizes: list[int] = Field(default_factory=list)
+    depth: Depth = Depth.SHALLOW
+    folder: Path = Path("here")
 
 
 TYPED = [
@@ -46,6 +59,12 @@ TYPED = [
     ("limit", "12", 12),
     ("every", "50", 50),
     ("needed", "yes", "yes"),
+    ("whether", False, False),
+    ("share", "0.5", 0.5),
+    ("tags", "b, c d", ["b", "c d"]),
+    ("sizes", "3, 4", [3, 4]),
+    ("depth", "deep", "deep"),
+    ("folder", "there", "there"),
 ]
 
 
@@ -55,7 +74,9 @@ def test_what_is_typed_is_what_the_field_takes(name: str, typed: Any, value: Any
     assert made.given() is None
     made.input.value = typed
     assert made.given() == value
-    assert Options(**{"needed": "x", name: made.given()})
+    taken = getattr(Options(**{"needed": "x", name: made.given()}), name)
+    made.take(to_jsonable_python(taken))
+    assert made.given() == value
     made.take(None)
     assert made.given() is None
 
@@ -101,5 +122,5 @@ def test_the_settings_of_a_run_are_shown_and_given_again(given: dict[str, Any]) 
 
 def test_every_common_setting_has_an_input_but_those_with_a_place_of_their_own() -> None:
     settings = Settings(lambda: None)
-    elsewhere = {"task", "name", "data", "validation", "test", "columns", "options", "model", "seeds"}
+    elsewhere = {"task", "name", "data", "validation", "test", "columns", "options", "model"}
     assert set(settings.names) == set(RunSpec.model_fields) - elsewhere

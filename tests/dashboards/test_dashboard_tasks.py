@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from nbtune.running import background
 from nbtune.testing.harmless import NASTY, faults
 
 TASKS = ("ner", "classification", "sentiment", "recommendation")
@@ -97,6 +98,33 @@ def test_panels_are_offered_where_they_help(drive: Callable[..., Any], hostile_t
     extra.show.click()
     driver.settle()
     assert "&#x27;many&#x27; is no number of items" in driver.said(extra.notice)
+
+
+def test_models_that_have_not_seen_them_judge_training_labels_until_they_are_stopped(
+    drive: Callable[..., Any], reviews: pd.DataFrame, wait_until: Any
+) -> None:
+    driver = drive(reviews=reviews)
+    driver.choose("classification", "reviews", {"text": "body", "label": "verdict"}, epochs=60, batch_size=1)
+    driver.start()
+    driver.finish()
+    board, mistakes = driver.board, driver.board.mistakes
+    mistakes.part.value = dict(mistakes.part.options)["training data, asking models that have not seen it"]
+    mistakes.folds.value = 2
+    assert "2 models are trained like" in mistakes.cost.value
+    mistakes.look.click()
+    wait_until(lambda: "trained step" in driver.said(mistakes.notice))
+    board.tabs.selected_index = 0
+    assert "started elsewhere" not in board.state.value
+    driver.start()
+    assert "one thing trains at a time" in driver.said(board.form.notice)
+    assert mistakes.look.disabled
+    mistakes.stop.click()
+    wait_until(lambda: not mistakes.look.disabled)
+    wait_until(lambda: "nothing is kept of them" in driver.said(mistakes.notice))
+    assert background.current() is None
+    mistakes.look.click()
+    wait_until(lambda: "labels are likely wrong, of" in driver.said(mistakes.notice))
+    assert mistakes.stop.disabled
 
 
 def test_labels_are_corrected_in_a_file_and_trained_with(

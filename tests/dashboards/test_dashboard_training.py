@@ -150,6 +150,35 @@ def test_runs_are_opened_compared_and_deleted_with_a_question(
     assert "Nothing has been trained" in driver.board.training.picture.value
 
 
+def test_several_seeds_one_after_the_other_until_they_are_stopped(
+    drive: Callable[..., Any], reviews: pd.DataFrame, wait_until: Any
+) -> None:
+    driver = drive(reviews=reviews)
+    columns = {"text": "body", "label": "verdict"}
+    driver.choose("classification", "reviews", columns, seeds=3, test_fraction=0.3, batch_size=1, epochs=10)
+    board = driver.board
+    board.form.settings.name.value = "many"
+    assert "seeds = 3" in board.code.text
+    driver.start()
+    assert driver.said(board.form.notice) == ""
+    wait_until(lambda: "Seed 2 of 3" in board.training.place.value and "many.seed1" in board.training.picture.value)
+    board.tabs.selected_index = 0
+    assert "started elsewhere" not in board.state.value
+    board.training.stop.click()
+    driver.finish()
+    assert [load(name).status for name in ("many", "many.seed1")] == ["finished", "stopped"]
+    assert "Resume in Runs goes on" in board.training.place.value
+    board.runs.list.value = ("many",)
+    assert not board.runs.resume.disabled
+    board.runs.resume.click()
+    driver.settle()
+    assert driver.said(board.runs.notice) == ""
+    driver.finish()
+    assert [load(f"many{end}").status for end in ("", ".seed1", ".seed2")] == ["finished"] * 3
+    assert "mean of 3 seeds" in board.evaluating.picture.value
+    assert board.runs.resume.disabled
+
+
 def test_a_run_that_trains_is_not_deleted(long_run: Any) -> None:
     runs = long_run.board.runs
     runs.look()

@@ -21,7 +21,8 @@ from nbtune.evaluation.paired import Counted
 from nbtune.evaluation.report import Report
 from nbtune.evaluation.seeds import difference_over_seeds, spread
 from nbtune.events import Ended, Stepped
-from nbtune.running import locks
+from nbtune.notebook.progress import RunDisplay
+from nbtune.running import background, locks
 from nbtune.tasks.metrics import Metric, mean
 from nbtune.tasks.registry import registry
 from nbtune.values import Example
@@ -216,10 +217,34 @@ def test_what_was_changed_in_the_data_is_known_of_every_seed(tiny_model: str, ru
     assert contents[0] == contents[1]
 
 
-def test_seeds_in_the_background_are_refused_before_anything_is_written(tiny_model: str, runs_dir: Path) -> None:
+def test_a_cell_that_is_done_cannot_show_seeds(tiny_model: str, runs_dir: Path) -> None:
     with pytest.raises(SpecError, match="background"):
-        trained(tiny_model, "later", seeds=2, background=True)
+        trained(tiny_model, "later", seeds=2, background=True, watchers=[RunDisplay()])
     assert not runs_dir.exists() or not list(runs_dir.iterdir())
+
+
+def test_the_background_trains_all_seeds_and_goes_on_where_it_was_stopped(tiny_model: str, runs_dir: Path) -> None:
+    control, ended = Control(), []
+
+    class Cut:
+        def on_event(self, event: Any) -> None:
+            if isinstance(event, Stepped) and ended:
+                control.stop()
+            ended.extend([event] if isinstance(event, Ended) else [])
+
+    given = {"seeds": 3, "epochs": 1, "background": True, "control": control, "watchers": [Cut()]}
+    first = trained(tiny_model, "behind", **given)
+    assert first.wait().status == "finished"
+    assert nbtune.load("behind.seed1").status == "stopped"
+    assert not (runs_dir / "behind.seed2").exists()
+    assert background.current() is None
+    again = nbtune.load("behind").resume(background=True)
+    with pytest.raises(RunError, match="one at a time"):
+        trained(tiny_model, "other")
+    again.wait()
+    assert [nbtune.load(f"behind{end}").status for end in ("", ".seed1", ".seed2")] == ["finished"] * 3
+    assert again.report is not None
+    assert len(again.report.seeds["accuracy"].values) == 3
 
 
 def test_a_difference_inside_seed_noise_is_called_that(family: nbtune.Run, tiny_model: str) -> None:
