@@ -32,7 +32,6 @@ def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     """Write the model; when training was not cut short, fit what comes after the weights and score it. Gives how the
     run ended after all: a stop in here leaves a model, and a resumed run does the rest from the last checkpoint."""
     job.finish()
-    give_back()  # a second model is opened for the report
     pack_predictions(job.head, job.device)
     set_training(job.head, False)
     if ended.status == "finished":
@@ -48,6 +47,7 @@ def keep(plan: Plan, job: Job, ended: Ended) -> Generator[Event, None, Ended]:
     yield whole(plan.control, saving.save_model, plan, job)
     if ended.status == "finished":
         yield Preparing(stage="scoring", done=0, total=1)
+        give_back()  # a second model is opened for the report
         try:
             report = _final_report(plan, job)
         except Stop:

@@ -71,8 +71,8 @@ class Checkpoints:
         yield from self._hand_over(self._copy.take(self.job.snapshot()), began)
 
     def conclude(self, finished: bool) -> Iterator[Event]:
-        """The last checkpoint. Of a training that has finished it is small, and written while the model is scored:
-        whoever resumes needs the best weights and no optimizer."""
+        """The last checkpoint, written while the model is. Of a training that has finished it is small: whoever resumes
+        needs the best weights and no optimizer."""
         began = time.monotonic()
         yield from self.settle()
         if self._kept == _moment(self.job):
@@ -83,7 +83,6 @@ class Checkpoints:
             yield from self._hand_over(Snapshot(weights, _NOTHING, None, whole.state), began)
         else:
             yield from self.take()
-            yield from self.settle()
 
     def settle(self) -> Iterator[Event]:
         """Wait for the checkpoint that is being written, and say so where it could not be."""
