@@ -76,7 +76,8 @@ class Lab:
     """A Jupyter server of its own, with nothing of the user's: settings, workspaces, runs, cache."""
 
     def __init__(self, home: Path) -> None:
-        self.root, self.runs = home / "notebooks", home / "runs"
+        self.root = home / "notebooks"
+        self.runs = self.root / "runs"
         self.root.mkdir(parents=True)
         self._settings = home / "settings"
         self._token = secrets.token_hex(16)
@@ -90,7 +91,7 @@ class Lab:
             "JUPYTERLAB_SETTINGS_DIR": str(self._settings),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "IPYTHONDIR": str(home / "ipython"),
-            "NBTUNE_RUNS_DIR": str(self.runs),
+            "NBTUNE_RUNS_DIR": self.runs.name,  # as the notebooks see it: pictures shall name no place of this machine
         }
         self._said = (home / "server.log").open("w+b")
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
@@ -147,6 +148,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab = Lab(tmp_path_factory.mktemp("lab"))
     yield lab
     lab.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(lab: Lab, tiny_model: str) -> str:
+    """The same beside the notebooks, by the name that it has there."""
+    shutil.copytree(tiny_model, lab.root / "tiny")
+    return "tiny"
 
 
 class Notebook:
