@@ -4,8 +4,8 @@
 
 Each estimate and each training is a process of its own, with empty folders for runs and encoded texts; the two
 alternate, because the speed of a machine changes. Seconds are those of the call, so without the start of Python;
-memory is the largest resident set of the training's process. `ner` and `classification` are the sample data; with
-`--data`, a folder of the data sets that `corpora.py` reads, WNUT-17, Banking77 and long texts come on top.
+memory is the largest resident set of the training's process. The samples of the four tasks come first; with `--data`, a
+folder of the data sets that `corpora.py` reads, WNUT-17, Banking77 and long texts come on top.
 """
 
 from __future__ import annotations
@@ -76,15 +76,16 @@ def main() -> None:
 
 def _cases(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     common = {"epochs": chosen.epochs, "batch_size": 16}
-    cases = [
-        {"case": "ner sample", "task": "ner", "source": "sample:ner", "settings": common},
-        {
-            "case": "classification sample",
-            "task": "classification",
-            "source": "sample:classification",
-            "settings": common,
-        },
-    ]
+    samples: tuple[tuple[str, Mapping[str, Any]], ...] = (
+        ("ner", {}),
+        ("classification", {}),
+        ("recommendation", {}),
+        ("sentiment", {"lora": True}),
+    )
+    cases = []
+    for task, own in samples:
+        title = " ".join([task, "sample", *(f"{key} {value}" for key, value in own.items())])
+        cases.append({"case": title, "task": task, "source": f"sample:{task}", "settings": {**common, **own}})
     if chosen.data:
         of_corpora: tuple[tuple[str, int, Mapping[str, Any]], ...] = (
             ("wnut17", 1500, {}),

@@ -199,7 +199,11 @@ class Mistakes:
             self.place.value = html("nothing of this kind was found")
             return
         self.place.value = _drawn(chosen, len(self._rows))
-        book = self._found.book
+        self._offer_answer(self._found, chosen)
+
+    def _offer_answer(self, found: Found, chosen: dict[str, Any]) -> None:
+        """What the place is answered with now, corrections included, to be changed."""
+        book = found.book
         now = book.answer(int(chosen["row"]), chosen["part"])
         labelled = isinstance(now, str) and bool(book.inventory.labels)
         self.label.layout.display = "" if labelled else "none"
@@ -226,6 +230,7 @@ class Mistakes:
             if found is None or chosen is None:
                 raise RunError("no place is chosen", "choose one in the list")
             written = write(found, chosen)
+            self._offer_answer(found, chosen)
             if written:
                 self.saved.good(f"row {chosen['row']} is corrected in {found.corrections}")
             else:

@@ -156,6 +156,7 @@ def test_labels_are_corrected_in_a_file_and_trained_with(
     gold = mistakes.label.value
     mistakes.accept.click()
     assert "is corrected in" in driver.said(mistakes.saved)
+    assert mistakes.label.value not in (None, gold)  # the answer that the place has now
     path = mistakes.corrections
     assert len(path.read_text().splitlines()) == 1
     mistakes.list.value = 1
