@@ -34,7 +34,8 @@ _TERMS = 0.75
 
 class TrialAnswers:
     """Answers validation examples when it is made, also a batch of long ones, for the peak of memory that the process
-    remembers. `longest` is the most tokens of a text."""
+    remembers. `longest` is the most tokens of a text: 0 for a head that looks its texts up by itself, and so has all of
+    them in memory with its first answer."""
 
     def __init__(self, plan: Plan, head: Head, device: Device, *, longest: int) -> None:
         self.plan, self.head, self.device = plan, head, device
@@ -46,7 +47,8 @@ class TrialAnswers:
             began = time.perf_counter()
             self._predict(examples)
             took.append((len(examples), time.perf_counter() - began))
-        self._predict(_longest(validation, min(_AT_ONCE, 1 + 2 * Budget().tokens // max(1, longest))))
+        if longest:
+            self._predict(_longest(validation, min(_AT_ONCE, 1 + 2 * Budget().tokens // longest)))
         (few, short), (many, long) = took
         self._each = max(0.0, (long - short) / (many - few) if many > few else long / many)
         self._once = max(0.0, long - self._each * many)
