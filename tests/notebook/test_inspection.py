@@ -62,7 +62,7 @@ def test_what_finetune_would_refuse_is_refused(tickets: pd.DataFrame, tiny_model
 
 
 def test_lengths_are_those_of_texts_not_of_names() -> None:
-    found = inspect("recommendation", "sample:recommendation")
+    found = inspect("recommendation", "sample:recommendation", estimates=False)
     assert [lengths.field for lengths in found.lengths] == ["text"]
 
 
