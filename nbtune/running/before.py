@@ -47,10 +47,10 @@ def untrained(
     except (RuntimeError, MemoryError) as error:
         if not memory.is_out_of_memory(error):
             raise
-    else:
-        give_back()  # of a whole model
+        answers = None
+    give_back()  # a whole model, or what a failed attempt at it held: outside of `except`, whose frames hold it
+    if answers is not None:
         return [Rival(NAME if rows is None else f"{NAME} ({MOST:,} examples)", answers, rows)], []
-    memory.release()
     return [], ["memory ran out over the model before fine-tuning, so it is not compared with"]
 
 

@@ -96,12 +96,10 @@ def _told(
                 with training.telling:
                     _log(plan, event, everybody)
                     tell(everybody, event)
-                    # whoever fails over a note is named by another, and there are fewer of them each time
-                    while notes := [*joined.take_notes(), *others.take_notes()]:
-                        for note in notes:
-                            if not ended:  # a run ends with the word how it did: its status is read there
-                                _log(plan, note, everybody)
-                            tell(everybody, note)
+                    for note in _dropped(joined, others):
+                        if not ended:  # a run ends with the word how it did: its status is read there
+                            _log(plan, note, everybody)
+                        tell(everybody, note)
                 yield event
     except (NbtuneError, KeyboardInterrupt) as error:
         if not begun:  # nothing was learned: the name is free again
@@ -114,6 +112,12 @@ def _told(
         if guarded and not ended:  # a full disk, say; in a cell the display is told by who called
             others.on_event(Ended(status="failed", step=step, reason=str(error), seconds=0.0))
         raise
+
+
+def _dropped(*guarded: _Guarded) -> Iterator[Noted]:
+    """Who failed since, also over one of these notes: another one tells that, and there are fewer of them each time."""
+    while notes := [note for each in guarded for note in each.take_notes()]:
+        yield from notes
 
 
 def _log(plan: Plan, event: Event, everybody: Iterable[Watcher]) -> None:

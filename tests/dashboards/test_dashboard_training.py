@@ -114,6 +114,37 @@ def test_a_run_that_was_cut_off_is_said_and_resumed(
     assert load("cut").status == "stopped"
 
 
+def test_a_seed_that_was_cut_off_is_resumed_with_the_first_of_its_family(
+    drive: Callable[..., Any], reviews: pd.DataFrame, tiny_model: str
+) -> None:
+    finetune(
+        "classification",
+        data="reviews",
+        namespace={"reviews": reviews},
+        columns={"text": "body", "label": "verdict"},
+        name="kin",
+        seeds=2,
+        epochs=1,
+        max_length=16,
+        test_fraction=0.3,
+        model=tiny_model,
+    )
+    cut_off(load("kin.seed1"))
+    driver = drive(reviews=reviews)
+    board = driver.board
+    assert "Cut off before its end: kin;" in board.state.value
+    board.runs.list.value = ("kin",)
+    assert not board.runs.resume.disabled  # though it has itself finished
+    board.runs.resume.click()
+    driver.settle()
+    driver.finish()
+    assert load("kin.seed1").status == "finished"
+    assert "Cut off" not in board.state.value
+    board.runs.look()
+    board.runs.list.value = ("kin",)
+    assert board.runs.resume.disabled
+
+
 def test_runs_are_opened_compared_and_deleted_with_a_question(
     drive: Callable[..., Any], reviews: pd.DataFrame, tiny_model: str
 ) -> None:
