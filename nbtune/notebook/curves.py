@@ -5,8 +5,8 @@ from __future__ import annotations
 from nbtune.drawing import Markup, Series, line_chart, smooth, still, tag
 from nbtune.notebook.state import RunState
 
-_WIDTH = 390
-"""Of a chart: two stand side by side in a window of 1,000 pixels."""
+_WIDTH = 380
+"""Of a chart: two stand side by side in a window of 1,000 pixels, in a tab of the dashboard, too."""
 
 
 def curves_row(state: RunState, *, loss: bool) -> Markup:
